@@ -1,0 +1,1 @@
+"""What production runs and knows: releases, profiles, drift, services, traffic and the control loop."""

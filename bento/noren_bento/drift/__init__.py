@@ -1,0 +1,1 @@
+"""How far, and how surely, production has moved from a Profile. One metric a file. Pure."""

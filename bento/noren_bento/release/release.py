@@ -1,0 +1,242 @@
+"""Release: candidate + champion + plan + state, always folded from its events and never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import reduce
+
+from noren_bento.errors import NorenError
+from noren_bento.release import event as ev
+from noren_bento.release.check import Outcome, Verdict
+from noren_bento.release.event import Caller, Cursor, Event
+from noren_bento.release.evidence import Evidence
+from noren_bento.release.plan import Plan, Step
+
+
+class State(StrEnum):
+    """Where a release is in the ring."""
+
+    OPENED = "opened"
+    BUILT = "built"
+    VALIDATED = "validated"
+    CANARY = "canary"
+    PROMOTED = "promoted"
+    ROLLED_BACK = "rolled back"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One attempt to make a candidate the champion."""
+
+    id: str
+    name: str
+    """The registered model."""
+    candidate: str
+    champion: str | None
+    """The version that had the traffic when this release was opened; None at the first release."""
+    digest: str
+    plan: Plan
+    caller: Caller
+    opened_at: float
+    who: str
+    state: State = State.OPENED
+    seq: int = 0
+    bento_path: str = ""
+    runtime: str = ""
+    report: str = ""
+    checks: tuple[Verdict, ...] = ()
+    approved_by: str = ""
+    start_requested: bool = False
+    paused: bool = False
+    requested: ev.Action | None = None
+    """A promote or roll back that a person asked for and that is not carried out yet."""
+    requested_by: str = ""
+    weight: int = 0
+    epoch: int = 0
+    step_index: int = -1
+    step_at: float = 0.0
+    ended_at: float | None = None
+    was_promoted: bool = False
+    evidence: Evidence = Evidence()
+    cursor: Cursor | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    judged_at: float = 0.0
+    because: str = ""
+    """Why it is in this state: the last event's sentence."""
+
+    @property
+    def active(self) -> bool:
+        """Whether it still wants something: neither promoted nor rolled back."""
+        return self.state not in (State.PROMOTED, State.ROLLED_BACK)
+
+    @property
+    def step(self) -> Step | None:
+        """The plan's current step while in canary."""
+        return self.plan.steps[self.step_index] if self.state is State.CANARY and self.champion else None
+
+    @property
+    def cleared(self) -> bool:
+        """Whether it may get traffic: validated for this digest, and approved where the plan asks for it."""
+        return self.state is State.VALIDATED and (bool(self.approved_by) or not self.plan.approval)
+
+
+def fold(events: Iterable[Event]) -> Release:
+    """Make a Release from its events, oldest first.
+
+    Raises NorenError when the log does not begin with Opened or an event does not follow from the state.
+    """
+    iterator = iter(events)
+    first = next(iterator, None)
+    if first is None or not isinstance(first.body, ev.Opened):
+        raise NorenError(
+            "A release's log begins with 'opened'; this one does not. The event store is damaged."
+        )
+    opened = first.body
+    release = Release(
+        id=first.release,
+        name=first.release.rpartition("@")[0],
+        candidate=opened.candidate,
+        champion=opened.champion,
+        digest=opened.digest,
+        plan=opened.plan,
+        caller=opened.caller,
+        opened_at=first.at,
+        who=first.who,
+        because=first.why,
+    )
+    return reduce(apply, iterator, release)
+
+
+def refuse(release: Release, body: ev.Body) -> str | None:  # noqa: PLR0911 -- one line a rule reads best
+    """Say why this event may not follow, or None when it may."""
+    state = release.state
+    here = f"{release.candidate} is {state}"
+    match body:
+        case ev.Opened():
+            return f"{release.id} is open already"
+        case ev.Built() if state is not State.OPENED:
+            return f"{here}: built follows opened"
+        case ev.Validated() if state is not State.BUILT:
+            return f"{here}: validated follows built"
+        case ev.Validated(digest=digest) if digest != release.digest:
+            return f"what was validated (digest {digest[:12]}) is not {release.candidate} ({release.digest[:12]})"
+        case ev.Approved(digest=digest) if digest != release.digest:
+            return (
+                f"what was approved (digest {digest[:12]}) is not {release.candidate} ({release.digest[:12]})"
+            )
+        case ev.Approved() if not release.active:
+            return f"{here}: nothing to approve"
+        case ev.Started() if not release.cleared:
+            return f"{here}: it is started after it is validated and, where asked for, approved"
+        case ev.Stepped() | ev.Judged() if state is not State.CANARY:
+            return f"{here}: only a canary is stepped and judged"
+        case ev.Promoted() if state is not State.CANARY:
+            return f"{here}: only a canary is promoted"
+        case ev.RolledBack() if state is State.ROLLED_BACK:
+            return f"{release.candidate} is rolled back already"
+        case ev.Requested(action="roll back") if state is State.ROLLED_BACK:
+            return f"{release.candidate} is rolled back already"
+        case ev.Requested(action="promote" | "pause" | "resume") if state is not State.CANARY:
+            return f"{here}: only a running canary can be promoted, paused or resumed"
+        case ev.Requested(action="start") if state is not State.VALIDATED:
+            return f"{here}: only a validated candidate can be started"
+    return None
+
+
+def apply(release: Release, event: Event) -> Release:  # noqa: PLR0911 -- one return a kind of event reads best
+    """Return the release after one more event; raise where it does not follow."""
+    body = event.body
+    if event.seq != release.seq + 1:
+        raise NorenError(
+            f"The log of {release.id} jumps from event {release.seq} to {event.seq}. The event store is damaged; "
+            "restore it from a copy."
+        )
+    if reason := refuse(release, body):
+        raise NorenError(f"{event.kind!r} does not follow: {reason}.")
+    after = replace(release, seq=event.seq, because=event.why)
+    match body:
+        case ev.Built():
+            return replace(after, state=State.BUILT, bento_path=body.path, runtime=body.runtime)
+        case ev.Validated():
+            # A gate that did not pass leaves the release where it was: only its roll back may follow.
+            state = State.VALIDATED if body.outcome is Outcome.PASS else release.state
+            return replace(after, state=state, checks=body.checks, report=body.report)
+        case ev.Approved():
+            return replace(after, approved_by=event.who)
+        case ev.Requested(action="start"):
+            return replace(after, start_requested=True)
+        case ev.Requested(action="pause"):
+            return replace(after, paused=True)
+        case ev.Requested(action="resume"):
+            return replace(after, paused=False)
+        case ev.Requested():
+            return replace(after, requested=body.action, requested_by=event.who)
+        case ev.Started():
+            return replace(
+                after,
+                state=State.CANARY,
+                epoch=body.epoch,
+                weight=body.weight,
+                cursor=body.cursor,
+                step_index=0,
+                step_at=event.at,
+                judged_at=event.at,
+            )
+        case ev.Stepped():
+            return replace(
+                after,
+                epoch=body.epoch,
+                weight=body.weight,
+                cursor=body.cursor,
+                evidence=body.evidence,
+                step_index=release.step_index + 1,
+                step_at=event.at,
+            )
+        case ev.Judged():
+            return replace(
+                after,
+                verdicts=body.verdicts,
+                evidence=body.evidence,
+                cursor=body.cursor,
+                judged_at=event.at,
+                because=release.because,
+            )
+        case ev.Promoted():
+            return replace(
+                after,
+                state=State.PROMOTED,
+                was_promoted=True,
+                weight=100,
+                epoch=body.epoch,
+                evidence=body.evidence,
+                requested=None,
+                ended_at=event.at,
+            )
+        case ev.RolledBack():
+            return replace(
+                after,
+                state=State.ROLLED_BACK,
+                weight=0,
+                epoch=body.epoch,
+                evidence=body.evidence if body.evidence.epochs else release.evidence,
+                requested=None,
+                ended_at=event.at,
+            )
+        case _:
+            return replace(after, because=release.because)
+
+
+def champion_of(releases: Iterable[Release]) -> str | None:
+    """Return the version that has the traffic of one model, given all its releases, oldest first.
+
+    A release that was promoted and then rolled back gives the traffic back to its own champion.
+    """
+    champion: str | None = None
+    for release in releases:
+        if release.state is State.PROMOTED:
+            champion = release.candidate
+        elif release.was_promoted:
+            champion = release.champion
+    return champion

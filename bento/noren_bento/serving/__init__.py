@@ -1,0 +1,1 @@
+"""The BentoML service that production runs: schema, predict, counts, metrics."""

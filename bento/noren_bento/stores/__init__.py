@@ -1,0 +1,1 @@
+"""Where things are kept: model versions in MLflow, events in SQL."""

@@ -1,0 +1,1 @@
+"""Where versions run. The local target keeps one process tree a version under supervisord."""
