@@ -59,7 +59,7 @@ class Release:
     step_at: float = 0.0
     ended_at: float | None = None
     was_promoted: bool = False
-    evidence: Evidence = Evidence()
+    evidence: Evidence = Evidence()  # noqa: RUF009 -- frozen
     cursor: Cursor | None = None
     verdicts: tuple[Verdict, ...] = ()
     judged_at: float = 0.0
@@ -109,7 +109,7 @@ def fold(events: Iterable[Event]) -> Release:
     return reduce(apply, iterator, release)
 
 
-def refuse(release: Release, body: ev.Body) -> str | None:  # noqa: PLR0911 -- one line a rule reads best
+def refuse(release: Release, body: ev.Body) -> str | None:
     """Say why this event may not follow, or None when it may."""
     state = release.state
     here = f"{release.candidate} is {state}"
@@ -145,7 +145,7 @@ def refuse(release: Release, body: ev.Body) -> str | None:  # noqa: PLR0911 -- o
     return None
 
 
-def apply(release: Release, event: Event) -> Release:  # noqa: PLR0911 -- one return a kind of event reads best
+def apply(release: Release, event: Event) -> Release:
     """Return the release after one more event; raise where it does not follow."""
     body = event.body
     if event.seq != release.seq + 1:

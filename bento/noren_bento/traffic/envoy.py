@@ -1,0 +1,124 @@
+"""Envoy at the edge: write its files so that no request is lost, ask its admin socket."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from noren_bento.errors import UnreachableError
+from noren_bento.release.route import Route
+from noren_bento.traffic import envoy_config as config
+from noren_bento.traffic.envoy_config import Listener, Upstream
+from noren_bento.unix_http import call
+
+
+class Envoy:
+    """One Envoy process, seen through its files and its admin socket."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+        self.folder = Path(listener.folder)
+        self.access_log = self.folder / "access.log"
+        self._written: dict[str, bytes] = {}
+
+    def prepare(self) -> Path:
+        """Write the bootstrap, and clusters and routes where there are none yet; return the bootstrap's path."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for name, kind, resources in (
+            ("cds.json", "cluster", []),
+            ("rds.json", "route", [config.route_configuration([], {}, deadlines={})]),
+        ):
+            if not (self.folder / name).exists():
+                self._write(name, config.discovery_response(kind, resources, "0"))
+        path = self.folder / "bootstrap.json"
+        path.write_text(json.dumps(config.bootstrap(self.listener), indent=1))
+        return path
+
+    def apply(
+        self,
+        routes: Iterable[Route],
+        upstreams: Mapping[str, Upstream],
+        *,
+        deadlines: Mapping[str, float],
+        draining: Iterable[Route] = (),
+    ) -> None:
+        """Make Envoy obey these routes: clusters first, then the routes that name them.
+
+        `draining` are routes that were just replaced; their clusters stay for the requests in flight.
+        """
+        routes, limit = list(routes), self.listener.max_body_bytes
+        needed = config.clusters(routes, upstreams, max_body_bytes=limit)
+        kept = config.clusters(draining, upstreams, max_body_bytes=limit)
+        wanted = kept | needed
+        self._write_resources("cds.json", "cluster", [wanted[name] for name in sorted(wanted)])
+        self._wait_for_clusters(set(needed))
+        table = config.route_configuration(routes, upstreams, deadlines=deadlines)
+        self._write_resources("rds.json", "route", [table])
+
+    def identity(self) -> str:
+        """Identity of the running process; another one has counters from zero."""
+        return str(self._get("/server_info")["node"]["id"])
+
+    def is_live(self) -> bool:
+        """Whether Envoy answers and is live."""
+        try:
+            return bool(self._get("/server_info")["state"] == "LIVE")
+        except UnreachableError:
+            return False
+
+    def totals(self, route: Route) -> tuple[int, int]:
+        """Requests for which champion and candidate were chosen during the route's epoch, since Envoy started.
+
+        Completed counts a request once, when its last attempt ends, on the cluster that was chosen.
+        """
+        stem = re.escape(f"cluster.{route.release}#{route.epoch}/")
+        found = self._get("/stats", filter=f"^{stem}", format="json")["stats"]
+        value = {entry["name"]: int(entry["value"]) for entry in found if "value" in entry}
+
+        def total(arm: str) -> int:
+            return value.get(f"cluster.{config.cluster_name(route, arm)}.upstream_rq_completed", 0)
+
+        return total("champion"), total("candidate")
+
+    def _get(self, path: str, **params: str) -> Any:
+        target = f"{path}?{urlencode(params)}" if params else path
+        try:
+            status, body = call(Path(self.listener.admin_socket), target, timeout=2.0)
+            if status != http.client.OK:
+                raise ValueError(f"status {status}")
+            return json.loads(body)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise UnreachableError(
+                f"Envoy's admin socket does not answer ({type(error).__name__}). `noren status` shows what runs; "
+                "`noren up` starts what is missing."
+            ) from None
+
+    def _wait_for_clusters(self, names: set[str], seconds: float = 5.0) -> None:
+        deadline = time.monotonic() + seconds
+        while names and time.monotonic() < deadline:
+            known = self._get("/clusters", format="json").get("cluster_statuses", [])
+            names = names - {status["name"] for status in known}
+            if names:
+                time.sleep(0.01)
+        if names:
+            raise UnreachableError(f"Envoy did not take the clusters {sorted(names)} within {seconds:.0f} s.")
+
+    def _write_resources(self, name: str, kind: str, resources: list[config.Json]) -> None:
+        body = json.dumps(resources, sort_keys=True).encode()
+        if self._written.get(name) == body:
+            return
+        self._write(name, config.discovery_response(kind, resources, str(time.time_ns())))
+        self._written[name] = body
+
+    def _write(self, name: str, document: config.Json) -> None:
+        """Replace by rename: Envoy watches the folder and never sees half a file."""
+        temporary = self.folder / f".{name}.new"
+        temporary.write_text(json.dumps(document))
+        os.replace(temporary, self.folder / name)

@@ -1,0 +1,214 @@
+"""Envoy with the shipped configuration: exact counts, and the champion behind a failing candidate."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+
+from noren_bento.release.route import Route
+from noren_bento.traffic.access_log import count, read_log
+from noren_bento.traffic.envoy import Envoy
+from noren_bento.traffic.envoy_config import Listener, Upstream
+
+pytestmark = pytest.mark.slow
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Service:
+    """An HTTP server that answers POSTs as it is told to."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.behaviour, self.headers = name, "good", {}
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers.get("content-length", 0)))
+                service.headers = dict(self.headers)
+                if service.behaviour == "hangs":
+                    time.sleep(3)
+                body = json.dumps({"model": service.name}).encode()
+                self.send_response(500 if service.behaviour == "fails" else 200)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            request_queue_size = 128
+            daemon_threads = True
+
+            def handle_error(self, *args: object) -> None:
+                pass  # a peer that reset a connection is part of the test
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Bench:
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        listener = Listener("127.0.0.1", self.port, str(folder), str(folder / "admin.sock"), 1_000_000)
+        self.envoy = Envoy(listener)
+        boot = self.envoy.prepare()
+        self.champion, self.candidate = Service("m/1"), Service("m/2")
+        self.upstreams = {
+            service.name: Upstream(service.name, "127.0.0.1", service.port)
+            for service in (self.champion, self.candidate)
+        }
+        binary = Path(sys.executable).parent / "envoy"
+        arguments = ["-c", str(boot), "--concurrency", "1", "--use-dynamic-base-id", "--service-node", "n1"]
+        arguments += ["--service-cluster", "noren", "--file-flush-interval-msec", "100", "--log-level", "error"]
+        self.process = subprocess.Popen([binary, *arguments], start_new_session=True)
+        deadline = time.monotonic() + 20
+        while not self.envoy.is_live() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert self.envoy.is_live()
+
+    def apply(self, route: Route, deadline: float = 1.0) -> None:
+        self.envoy.apply([route], self.upstreams, deadlines={"m": deadline})
+        until = time.monotonic() + 5
+        while time.monotonic() < until:
+            if self.post()[0] != 404:
+                return
+            time.sleep(0.02)
+        raise AssertionError("the route did not appear")
+
+    def post(self, headers: dict[str, str] | None = None) -> tuple[int, str, str]:
+        answer = httpx.post(f"http://127.0.0.1:{self.port}/m/predict", content=b"{}", headers=headers, timeout=10)
+        body = answer.json()
+        return answer.status_code, answer.headers.get("x-noren-chosen", ""), body.get("model", body.get("error"))
+
+    def close(self) -> None:
+        os.kill(self.process.pid, signal.SIGTERM)
+        self.process.wait(10)
+        self.champion.close()
+        self.candidate.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    bench.close()
+
+
+def settle(bench: Bench, route: Route, expected: int) -> tuple[int, int]:
+    """Wait until Envoy has counted all that clients sent."""
+    deadline = time.monotonic() + 5
+    while sum(totals := bench.envoy.totals(route)) < expected and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return totals
+
+
+@pytest.mark.parametrize("behaviour", ["fails", "hangs", "dead"])
+def test_what_a_candidate_fails_is_answered_by_the_champion_and_counted(bench: Bench, behaviour: str) -> None:
+    route = Route("m", "m@1", 1, "m/1", "m/2", 50)
+    bench.apply(Route("m", "m@0", 1, "m/1"))
+    bench.candidate.behaviour = behaviour
+    if behaviour == "dead":
+        bench.candidate.close()
+    bench.envoy.apply([route], bench.upstreams, deadlines={"m": 0.3})
+    time.sleep(0.5)
+    chosen = []
+    for _ in range(24):
+        status, arm, answered = bench.post()
+        assert (status, answered) == (200, "m/1")
+        chosen.append(arm)
+    totals = settle(bench, route, 24)
+    assert totals == (chosen.count("m/1"), chosen.count("m/2"))
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        failures = read_log(bench.envoy.access_log, 0).failures
+        if len(failures) >= chosen.count("m/2"):
+            break
+        time.sleep(0.05)
+    counts = count(failures, "candidate")
+    assert (counts.failed, counts.harmed) == (chosen.count("m/2"), 0)
+    assert count(failures, "champion").failed == 0
+
+
+def test_counts_equal_what_clients_sent_on_both_arms(bench: Bench) -> None:
+    route = Route("m", "m@1", 1, "m/1", "m/2", 10)
+    bench.apply(route)
+    before = bench.envoy.totals(route)
+    chosen = [bench.post()[1] for _ in range(300)]
+    after = settle(bench, route, sum(before) + 300)
+    assert (after[0] - before[0], after[1] - before[1]) == (chosen.count("m/1"), chosen.count("m/2"))
+
+
+def test_the_first_release_s_roll_back_leaves_a_503_that_says_so(bench: Bench) -> None:
+    bench.apply(Route("m", "m@1", 2, None))
+    assert bench.post()[::2] == (503, "m has no released version")
+
+
+def test_callers_cannot_steer_retries_with_envoy_headers(bench: Bench) -> None:
+    bench.apply(Route("m", "m@1", 1, "m/1", "m/2", 99))
+    bench.candidate.behaviour = "fails"
+    steering = {
+        "x-envoy-max-retries": "0",
+        "x-envoy-retry-on": "gateway-error",
+        "x-envoy-upstream-rq-timeout-ms": "1",
+        "x-envoy-attempt-count": "7",
+    }
+    assert {bench.post(steering)[::2] for _ in range(20)} == {(200, "m/1")}
+    assert bench.champion.headers["x-envoy-attempt-count"] == "2"
+
+
+def test_a_body_over_the_limit_is_413(bench: Bench) -> None:
+    bench.apply(Route("m", "m@1", 1, "m/1"))
+    answer = httpx.post(f"http://127.0.0.1:{bench.port}/m/predict", content=b"x" * 1_200_000)
+    assert answer.status_code == 413
+
+
+def test_weights_change_under_load_without_a_lost_request(bench: Bench) -> None:
+    bench.apply(Route("m", "m@1", 1, "m/1", "m/2", 10))
+    statuses: list[int] = []
+    stop = threading.Event()
+
+    def send() -> None:
+        with httpx.Client() as client:
+            while not stop.is_set():
+                url = f"http://127.0.0.1:{bench.port}/m/predict"
+                statuses.append(client.post(url, content=b"{}").status_code)
+
+    senders = [threading.Thread(target=send) for _ in range(4)]
+    for sender in senders:
+        sender.start()
+    previous = Route("m", "m@1", 1, "m/1", "m/2", 10)
+    for epoch, weight in enumerate((50, 90, 10, 50, 90), start=2):
+        route = Route("m", "m@1", epoch, "m/1", "m/2", weight)
+        bench.envoy.apply([route], bench.upstreams, deadlines={"m": 1.0}, draining=[previous])
+        previous = route
+        time.sleep(0.2)
+    stop.set()
+    for sender in senders:
+        sender.join()
+    assert len(statuses) > 50
+    assert set(statuses) == {200}
