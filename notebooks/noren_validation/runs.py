@@ -1,0 +1,88 @@
+"""Runs: the notebooks of one validation under way, each in a kernel of its own, all ended when the caller leaves."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from noren_bento.errors import NorenError
+from noren_validation.execute import Execution, execute_notebook
+from noren_validation.gate import judge_notebook
+from noren_validation.kernel import Kernel
+from noren_validation.validation import NotebookResult
+
+EXECUTING = 2
+KERNELS = EXECUTING + 1
+"""One kernel more than execute: it starts and waits while the others are busy."""
+
+
+class Runs:
+    """Starts notebooks, collects what the gate reads in them, and leaves no process behind however it is left.
+
+    Use it as a context manager on the caller's thread: an exception there, Ctrl-C included, kills every kernel.
+    """
+
+    def __init__(self, folder: Path, *, digest: str, deadline_seconds: float) -> None:
+        self._folder = folder
+        self._digest = digest
+        self._deadline_seconds = deadline_seconds
+        self._pool = ThreadPoolExecutor(max_workers=KERNELS, thread_name_prefix="noren-validation")
+        self._places = threading.Semaphore(EXECUTING)
+        self._kernels: list[Kernel] = []
+        self._futures: dict[Future[Execution], str] = {}
+
+    def start(self, notebook: Path, subject: Callable[[], Path]) -> None:
+        """Start one notebook; `subject` gives its subject's file, and may wait for it on the notebook's thread."""
+        name = notebook.stem
+        if name in self._futures.values():
+            raise NorenError(
+                f"Two validation notebooks are called {name!r}. Rename one: the report goes by names."
+            )
+        kernel = Kernel(self._folder / f"{name}.log")
+        self._kernels.append(kernel)
+        self._futures[self._pool.submit(self._run, notebook, subject, kernel)] = name
+
+    def results(self, progress: Callable[[str], None]) -> tuple[NotebookResult, ...]:
+        """Wait for all and return what they said, in the order in which they were started."""
+        done: dict[str, NotebookResult] = {}
+        for future in as_completed(self._futures):
+            name, execution = self._futures[future], future.result()
+            done[name] = result = judge_notebook(
+                name,
+                execution.notebook,
+                digest=self._digest,
+                interruption=execution.interruption,
+                seconds=execution.seconds,
+                path=self._folder / f"{name}.ipynb",
+            )
+            passed = sum(verdict.passed for verdict in result.checks)
+            progress(f"{name}: {passed} of {len(result.checks)} checks passed, {result.seconds:.1f} s")
+        return tuple(done[name] for name in self._futures.values())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            for kernel in self._kernels:
+                kernel.kill("the validation was stopped")
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _run(self, notebook: Path, subject: Callable[[], Path], kernel: Kernel) -> Execution:
+        with kernel:
+            kernel.start(notebook.parent)
+            given = subject()
+            with self._places:
+                return execute_notebook(
+                    notebook,
+                    self._folder / notebook.name,
+                    kernel=kernel,
+                    subject=given,
+                    deadline_seconds=self._deadline_seconds,
+                )
