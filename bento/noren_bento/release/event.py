@@ -179,4 +179,13 @@ class Event:
         >>> Event("churn@1", 4, 0.0, "noren", "3 failures", RolledBack(epoch=2)).kind
         'rolled back'
         """
-        return re.sub(r"(?<!^)(?=[A-Z])", " ", type(self.body).__name__).lower()
+        return kind_of(type(self.body))
+
+
+def kind_of(body: type[Body]) -> str:
+    """Return the word for a kind of event.
+
+    >>> kind_of(RolledBack)
+    'rolled back'
+    """
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", body.__name__).lower()

@@ -1,0 +1,85 @@
+"""The control process: `python -m noren_bento.control FOLDER`, kept alive by supervisord."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+
+import uvicorn
+
+from noren_bento.control.aliases import AliasWriter
+from noren_bento.control.api import make_app
+from noren_bento.control.controller import Controller
+from noren_bento.control.processes import envoy_of, read_settings
+from noren_bento.home import Home
+from noren_bento.stores.events import EventStore
+from noren_bento.targets.local import LocalTarget
+
+TICK_SECONDS = 0.5
+log = logging.getLogger("noren.control")
+
+
+def run(home: Home) -> None:
+    """Serve the API and run the loop until SIGTERM."""
+    store = EventStore.at_home(home.path)
+    target = LocalTarget(home)
+    aliases = AliasWriter(home.settings, store.identity)
+    controller = Controller(
+        home.settings, store=store, target=target, envoy=envoy_of(home), on_champion=aliases.set_champion
+    )
+    stop = threading.Event()
+
+    def loop() -> None:
+        while not stop.is_set():
+            try:
+                controller.tick()
+                controller.troubles.pop("loop", None)
+            except Exception as error:  # the loop must outlive whatever a turn meets; `noren status` shows it
+                log.exception("a turn of the loop failed")
+                controller.troubles["loop"] = f"{type(error).__name__}: {error}"
+            stop.wait(TICK_SECONDS)
+
+    thread = threading.Thread(target=loop, name="control-loop", daemon=True)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            make_app(controller, url=home.url), log_level="warning", access_log=False, lifespan="off"
+        )
+    )
+    listening = _listen(home.control_socket)
+    thread.start()
+    try:
+        server.run(sockets=[listening])
+    finally:
+        stop.set()
+        thread.join(10)
+        aliases.close()
+        store.close()
+
+
+def _listen(path: Path) -> socket.socket:
+    """Bind the socket ourselves: uvicorn would open it to every user of the machine."""
+    path.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    old = os.umask(0o177)
+    try:
+        listening.bind(str(path))
+    finally:
+        os.umask(old)
+    return listening
+
+
+def main(arguments: list[str]) -> None:
+    """Start with the settings that `noren up` left in the run folder."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # httptools and uvicorn install their own SIGTERM handling; an early signal still ends the process.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    run(Home(read_settings(Path(arguments[0]))))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,142 @@
+"""The control API: HTTP on a unix socket in a private folder, so that who may open the folder may release.
+
+Routes: GET /status · GET /releases · POST /releases · GET /releases/{id} (its events) · POST /releases/{id}/events ·
+GET /releases/{id}/snapshot · GET /drift/{name}.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from noren_bento.control.controller import Controller
+from noren_bento.control.snapshot_json import snapshot_to_json
+from noren_bento.control.snapshots import make_snapshot
+from noren_bento.errors import ConflictError, NorenError, NotFoundError
+from noren_bento.release import event as ev
+from noren_bento.release.desired import by_model
+from noren_bento.release.release import champion_of
+from noren_bento.stores.event_json import decode_body, event_to_builtins
+
+FROM_CALLERS = (ev.Built, ev.Validated, ev.Approved, ev.Requested)
+"""What a caller may write; all else is the loop's."""
+
+
+class OpenRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of POST /releases."""
+
+    opened: ev.Opened
+    who: str
+    why: str
+
+
+class EventRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of POST /releases/{id}/events."""
+
+    kind: str
+    body: msgspec.Raw
+    who: str
+    why: str
+
+
+def make_app(controller: Controller, *, url: str) -> Starlette:
+    """Return the API over a controller. Each endpoint is sync, so Starlette runs it in a thread."""
+
+    def status(_request: Request) -> dict[str, Any]:
+        instances = controller.instances
+        return {
+            "url": url,
+            "versions": {
+                version: {"port": one.upstream.port, "ready": one.ready, "problem": one.problem}
+                for version, one in instances.items()
+            },
+            "troubles": dict(controller.troubles),
+        }
+
+    def releases(_request: Request) -> list[dict[str, Any]]:
+        return [event_to_builtins(event) for event in controller.store.events()]
+
+    def release(request: Request) -> list[dict[str, Any]]:
+        found = controller.release(request.path_params["id"])
+        return [event_to_builtins(event) for event in controller.store.events(found.id)]
+
+    def snapshot(request: Request) -> dict[str, Any]:
+        made = make_snapshot(controller, request.path_params["id"], url=url, now=time.time())
+        return snapshot_to_json(made)
+
+    def drift(request: Request) -> dict[str, Any]:
+        name = request.path_params["name"]
+        history = by_model(controller.releases()).get(controller.release(name).name, ())
+        version = champion_of(history)
+        sampler = controller.samplers.get(version or "")
+        if sampler is None:
+            raise NotFoundError(
+                f"{name} has no version that serves, so nothing can drift. %deploy releases one."
+            )
+        return dict(msgspec.to_builtins(sampler.drift(controller.settings.psi_limit)))
+
+    def open_release(body: bytes) -> dict[str, Any]:
+        asked = msgspec.json.decode(body, type=OpenRequest)
+        return {"release": controller.open(asked.opened, who=asked.who, why=asked.why).id}
+
+    def append(request: Request, body: bytes) -> dict[str, Any]:
+        asked = msgspec.json.decode(body, type=EventRequest)
+        event = decode_body(asked.kind, bytes(asked.body))
+        if not isinstance(event, FROM_CALLERS):
+            raise NorenError(
+                f"{asked.kind!r} events are written by the control loop alone; ask with 'requested'."
+            )
+        written = controller.append(request.path_params["id"], event, who=asked.who, why=asked.why)
+        return event_to_builtins(written)
+
+    async def post_release(request: Request) -> Response:
+        body = await request.body()
+        return await _answered(lambda: open_release(body))
+
+    async def post_event(request: Request) -> Response:
+        body = await request.body()
+        return await _answered(lambda: append(request, body))
+
+    def get(function: Callable[[Request], Any]) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            return await _answered(lambda: function(request))
+
+        return endpoint
+
+    return Starlette(
+        routes=[
+            Route("/status", get(status)),
+            Route("/releases", get(releases)),
+            Route("/releases", post_release, methods=["POST"]),
+            Route("/releases/{id}", get(release)),
+            Route("/releases/{id}/events", post_event, methods=["POST"]),
+            Route("/releases/{id}/snapshot", get(snapshot)),
+            Route("/drift/{name}", get(drift)),
+        ]
+    )
+
+
+async def _answered(call: Callable[[], Any]) -> Response:
+
+    try:
+        return _json(200, await run_in_threadpool(call))
+    except msgspec.MsgspecError as error:
+        return _json(422, {"error": f"The request does not fit: {error}."})
+    except NotFoundError as error:
+        return _json(404, {"error": str(error)})
+    except ConflictError as error:
+        return _json(409, {"error": str(error)})
+    except NorenError as error:
+        return _json(400, {"error": str(error)})
+
+
+def _json(status: int, value: Any) -> Response:
+    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")

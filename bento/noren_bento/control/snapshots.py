@@ -1,0 +1,194 @@
+"""make_snapshot: what control knows of one release becomes the value that views draw."""
+
+from __future__ import annotations
+
+from math import log
+
+from noren_bento.control.controller import Controller
+from noren_bento.control.sampler import Sampler
+from noren_bento.control.snapshot import ArmView, ColumnView, EventView, Snapshot, StageView
+from noren_bento.drift.report import ColumnDrift
+from noren_bento.profile.profile import Counts
+from noren_bento.profile.window import Layout, Window
+from noren_bento.release import event as ev
+from noren_bento.release.desired import by_model
+from noren_bento.release.event import Event
+from noren_bento.release.evidence import ArmCounts
+from noren_bento.release.release import Release, State, champion_of
+
+_LN10 = log(10)
+SERIES = 60
+"""Points of a sparkline: two minutes."""
+
+
+def make_snapshot(controller: Controller, id_or_name: str, *, url: str, now: float) -> Snapshot:
+    """Return one release at this moment; raises NotFoundError."""
+    release = controller.release(id_or_name)
+    events = controller.store.events(release.id)
+    observed = controller.observed.get(release.id)
+    decision = controller.decisions.get(release.id)
+    fresh = release.active and observed is not None
+    in_canary = release.state is State.CANARY and release.champion is not None
+    shown = _most_traffic(controller, release)
+    sampler = controller.samplers.get(shown or "")
+    drift = _drift(controller, sampler)
+    return Snapshot(
+        release=release.id,
+        name=release.name,
+        state=str(release.state),
+        now=now,
+        opened_at=release.opened_at,
+        candidate=release.candidate,
+        champion=release.champion,
+        url=f"{url}/{release.name}/predict",
+        step=release.step_index + 1 if in_canary else 0,
+        steps=len(release.plan.steps),
+        weight=release.weight,
+        step_seconds=now - release.step_at if in_canary else 0.0,
+        stages=stages_of(events, now),
+        arms=_arms(controller, release),
+        verdicts=observed.verdicts if fresh and observed is not None else release.verdicts,
+        drift=drift,
+        drift_rows=sampler.ring.rows if sampler is not None else 0,
+        psi_limit=controller.settings.psi_limit,
+        next=decision.because if release.active and decision is not None else "",
+        because=release.because,
+        actions=_actions(release),
+        report=release.report,
+        events=tuple(EventView(e.at, e.who, e.kind, e.why) for e in reversed(events) if _worth_telling(e))[
+            :8
+        ],
+    )
+
+
+def _worth_telling(event: Event) -> bool:
+    return not isinstance(event.body, ev.Judged)
+
+
+def stages_of(events: tuple[Event, ...], now: float) -> tuple[StageView, ...]:
+    """Return the stages of the ring with their times, from the log alone."""
+    at = {event.kind: event.at for event in events}
+    ended = next((e for e in events if isinstance(e.body, ev.Promoted | ev.RolledBack)), None)
+    built = next((e.body for e in events if isinstance(e.body, ev.Built)), None)
+    validated = next((e.body for e in events if isinstance(e.body, ev.Validated)), None)
+    marks = [("build", at["opened"], at.get("built")), ("validate", at.get("built"), at.get("validated"))]
+    marks += [("start", at.get("validated"), at.get("started"))]
+    marks += [("canary", at.get("started"), ended.at if ended else None)]
+    details = {
+        "build": built.runtime if built else "",
+        "validate": f"{sum(c.passed for c in validated.checks)} of {len(validated.checks)}"
+        if validated
+        else "",
+    }
+    stages, failed = [], ended is not None and isinstance(ended.body, ev.RolledBack)
+    for name, start, end in marks:
+        if start is None:
+            stages.append(StageView(name, "waiting"))
+        elif end is None:
+            status = "failed" if failed else "running"
+            stages.append(
+                StageView(name, status, (ended.at if ended else now) - start, details.get(name, ""))
+            )
+            if failed:
+                stages += [StageView(rest, "waiting") for rest, _, _ in marks[len(stages) :]]
+                break
+        else:
+            broke = failed and name == "canary" and ended is not None and end == ended.at
+            stages.append(StageView(name, "failed" if broke else "done", end - start, details.get(name, "")))
+    last = "rolled back" if failed else "promote"
+    stages.append(StageView(last, "failed" if failed else "done" if ended else "waiting"))
+    return tuple(stages)
+
+
+def _actions(release: Release) -> tuple[str, ...]:
+    if release.requested:
+        return ()
+    if release.state is State.CANARY and release.champion:
+        return ("promote", "roll back", "resume" if release.paused else "pause")
+    if release.state is State.PROMOTED or release.active:
+        return ("roll back",)
+    return ()
+
+
+def _most_traffic(controller: Controller, release: Release) -> str | None:
+    if release.state is State.CANARY and release.champion is not None:
+        return release.candidate if release.weight > 50 else release.champion
+    return champion_of(by_model(controller.releases())[release.name])
+
+
+def _arms(controller: Controller, release: Release) -> tuple[ArmView, ...]:
+    in_canary = release.state is State.CANARY and release.champion is not None
+    share = {State.PROMOTED: 100, State.ROLLED_BACK: 0}.get(release.state, release.weight if in_canary else 0)
+    evidence = controller.evidence_of(release)
+    arms = []
+    if release.champion is not None:
+        arms.append(_arm(controller, release.champion, 100 - share, evidence.champion))
+    arms.append(_arm(controller, release.candidate, share, evidence.candidate))
+    return tuple(arms)
+
+
+def _arm(controller: Controller, version: str, share: int, counts: ArmCounts) -> ArmView:
+    instance = controller.instances.get(version)
+    sampler = controller.samplers.get(version)
+    rate = counts.failed / counts.requests if counts.requests else None
+    view = ArmView(
+        version=version,
+        share=share,
+        requests=counts.requests,
+        failed=counts.failed,
+        harmed=counts.harmed,
+        error_rate=rate,
+        ready=instance is not None and instance.ready,
+    )
+    return view if sampler is None else _with_series(view, sampler)
+
+
+def _with_series(view: ArmView, sampler: Sampler) -> ArmView:
+    recent = sampler.recent()
+    points = list(sampler.points)[-SERIES:]
+    seconds = sum(point.seconds for point in points[-5:])
+    requests = sum(point.window.requests for point in points[-5:])
+    return ArmView(
+        version=view.version,
+        share=view.share,
+        requests=view.requests,
+        failed=view.failed,
+        harmed=view.harmed,
+        error_rate=view.error_rate,
+        ready=view.ready,
+        p50_ms=recent.latency_quantile_ms(0.5),
+        p95_ms=recent.latency_quantile_ms(0.95),
+        requests_per_second=requests / seconds if seconds else None,
+        output=describe_output(sampler.layout, recent),
+        error_series=tuple(
+            point.window.model_errors / point.window.requests if point.window.requests else None
+            for point in points
+        ),
+        p95_series=tuple(point.window.latency_quantile_ms(0.95) for point in points),
+    )
+
+
+def describe_output(layout: Layout, window: Window) -> str:
+    """Say what a version answers: the share of its most frequent reference class, or the median of its values."""
+    if not layout.profile.outputs:
+        return ""
+    column = layout.profile.outputs[0]
+    counts: Counts = window.output(column.name)
+    total = int(counts.sum())
+    if not total:
+        return ""
+    if column.kind == "categorical" and column.categories:
+        return f"{100 * counts[0] / total:.0f} % {column.categories[0]}"
+    half = int((counts.cumsum() * 2 >= total).argmax())
+    return f"median in {column.labels[half]}"
+
+
+def _drift(controller: Controller, sampler: Sampler | None) -> tuple[ColumnView, ...]:
+    if sampler is None:
+        return ()
+    report = sampler.drift(controller.settings.psi_limit)
+    return tuple(_column(column) for column in (*report.columns, *report.outputs))
+
+
+def _column(column: ColumnDrift) -> ColumnView:
+    return ColumnView(column.name, column.psi, column.log_evidence / _LN10, column.alarm, column.since)

@@ -1,0 +1,110 @@
+"""Home: where everything of one NOREN_HOME lies, and the refusal of places where it must not lie."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from noren_bento.errors import NorenError
+from noren_bento.settings import Settings
+
+# A unix socket's path must fit into sockaddr_un: 108 bytes on Linux, 104 on macOS, one of them the end mark.
+_SOCKET_PATH_LIMIT = 100
+_NETWORK_FILE_SYSTEMS = (
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "fuse.sshfs",
+    "glusterfs",
+    "ceph",
+    "lustre",
+    "9p",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The places of one installation."""
+
+    settings: Settings
+
+    @property
+    def path(self) -> Path:
+        """NOREN_HOME."""
+        return self.settings.home
+
+    @property
+    def run(self) -> Path:
+        """What lives as long as the processes."""
+        return self.settings.run_folder
+
+    @property
+    def mark(self) -> str:
+        """What the processes of this home carry in their environment."""
+        return hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
+
+    @property
+    def sockets(self) -> Path:
+        """Folder of the unix sockets: under `run`, or, where that path is too long for one, a private one in /tmp."""
+        if len(os.fsencode(self.run / "supervisor.sock")) <= _SOCKET_PATH_LIMIT:
+            return self.run
+        return Path(tempfile.gettempdir()) / f"noren-{os.getuid()}-{self.mark}"
+
+    @property
+    def supervisor_socket(self) -> Path:
+        """supervisord's XML-RPC."""
+        return self.sockets / "supervisor.sock"
+
+    @property
+    def control_socket(self) -> Path:
+        """The control process's HTTP API."""
+        return self.sockets / "control.sock"
+
+    @property
+    def envoy_socket(self) -> Path:
+        """Envoy's admin interface, which has no authentication of its own."""
+        return self.sockets / "envoy.sock"
+
+    @property
+    def url(self) -> str:
+        """Where users send requests."""
+        return f"http://{self.settings.host}:{self.settings.port}"
+
+    def version_folder(self, version: str) -> Path:
+        """Logs, counts and state of one version's service."""
+        return self.run / "versions" / version.replace("/", "-")
+
+    def prepare(self) -> None:
+        """Make the folders, private to this user; raise where they cannot work."""
+        try:
+            self.run.mkdir(parents=True, exist_ok=True)
+            self.run.chmod(0o700)
+            self.sockets.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise NorenError(
+                f"NOREN_HOME {self.path} cannot be written: {error.strerror}. Set NOREN_HOME to a folder of yours."
+            ) from None
+        owner = self.sockets.stat()
+        if owner.st_uid != os.getuid() or owner.st_mode & 0o077:
+            raise NorenError(
+                f"{self.sockets} belongs to somebody else or is open to others. Remove it and try again."
+            )
+        kind = _file_system(self.run)
+        if kind in _NETWORK_FILE_SYSTEMS:
+            raise NorenError(
+                f"NOREN_HOME {self.path} lies on a network file system ({kind}), where sockets and SQLite fail. "
+                "Set NOREN_HOME to a folder on a local disk."
+            )
+
+
+def _file_system(path: Path) -> str:
+    mounts = [(Path(part.mountpoint), part.fstype) for part in psutil.disk_partitions(all=True)]
+    holding = [(len(mount.parts), kind) for mount, kind in mounts if path.is_relative_to(mount)]
+    return max(holding)[1] if holding else ""
