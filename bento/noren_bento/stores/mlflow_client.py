@@ -1,0 +1,334 @@
+"""Tracking: the few MLflow calls that versions need, bounded in time, with one kind of error."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import psutil
+from filelock import FileLock
+
+from noren_bento.errors import NorenError, UnreachableError
+from noren_bento.settings import Settings
+
+PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
+CONNECT_SECONDS = 3.0
+QUICK = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "3", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
+BULK = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "120", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
+PENDING = "noren.pending"
+"""Run tag while a version is being made: the host, pid and start time of the process that makes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A version as the registry lists it."""
+
+    name: str
+    number: int
+    digest: str
+    task: str
+    manifest_digest: str
+    version_json: str
+    """ModelVersion without its number; empty where it is too long for a tag."""
+    source: str
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """MLflow at one URI."""
+
+    settings: Settings
+
+    def records(self, name: str | None = None) -> tuple[Record, ...]:
+        """All versions that Noren made, or those of one name, by number."""
+        wanted = f"name = '{name}'" if name else None
+        with self._calls(QUICK) as client:
+            records, token = [], None
+            while True:
+                page = client.search_model_versions(wanted, max_results=1000, page_token=token)
+                records += [_to_record(one) for one in page if "noren.digest" in one.tags]
+                token = page.token
+                if not token:
+                    return tuple(sorted(records, key=lambda record: (record.name, record.number)))
+
+    def create_version(
+        self,
+        name: str,
+        folder: Path,
+        *,
+        artifact: str,
+        parameters: dict[str, str],
+        metrics: dict[str, float],
+        tags: dict[str, str],
+    ) -> int:
+        """Make a run with the folder's files and register it; return the number. Undone when anything interrupts it."""
+        with self._calls(QUICK) as client:
+            experiment = self._experiment(client, name)
+            _sweep(client, experiment)
+            run = client.create_run(experiment, run_name=name, tags={PENDING: _this_process()} | _short(tags))
+            try:
+                _log(client, run.info.run_id, parameters=parameters, metrics=metrics)
+                with _environment(BULK):
+                    client.log_artifacts(run.info.run_id, str(folder), artifact)
+                _ensure_name(client, name)
+                made = client.create_model_version(
+                    name,
+                    f"{run.info.artifact_uri}/{artifact}",
+                    run.info.run_id,
+                    tags=tags,
+                    await_creation_for=0,
+                )
+            except BaseException:
+                _undo(client, name, run)
+                raise
+            client.delete_tag(run.info.run_id, PENDING)
+            client.set_terminated(run.info.run_id)
+            return int(made.version)
+
+    def local_folder(self, record: Record) -> Path | None:
+        """The version's folder where it lies on this machine, else None."""
+        return _local_path(record.source)
+
+    def download(self, record: Record, folder: Path) -> None:
+        """Copy all files of a version into a folder."""
+        import mlflow
+
+        with self._calls(BULK):
+            mlflow.artifacts.download_artifacts(
+                artifact_uri=record.source, dst_path=str(folder), tracking_uri=self.settings.tracking_uri
+            )
+
+    def read_file(self, record: Record, name: str) -> bytes:
+        """Return one file of a version."""
+        if folder := _local_path(record.source):
+            return (folder / name).read_bytes()
+        import mlflow
+
+        with self._calls(BULK), tempfile.TemporaryDirectory() as folder_name:
+            path = mlflow.artifacts.download_artifacts(
+                artifact_uri=f"{record.source}/{name}",
+                dst_path=folder_name,
+                tracking_uri=self.settings.tracking_uri,
+            )
+            return Path(path).read_bytes()
+
+    def set_alias(self, name: str, alias: str, number: int) -> None:
+        """Point an alias at a version."""
+        with self._calls(QUICK) as client:
+            client.set_registered_model_alias(name, alias, str(number))
+
+    def delete_alias(self, name: str, alias: str) -> None:
+        """Remove an alias; nothing happens where there is none."""
+        with self._calls(QUICK) as client:
+            client.delete_registered_model_alias(name, alias)
+
+    @contextmanager
+    def _calls(self, environment: dict[str, str]) -> Iterator[Any]:
+        """Give a client whose waits are bounded; MLflow's and the network's errors become ours."""
+        uri = self.settings.tracking_uri
+        _require_answer(uri)
+        with _environment(environment):
+            client = _open(uri, self.settings.home)
+            from mlflow.exceptions import MlflowException
+
+            try:
+                yield client
+            except MlflowException as error:
+                code = error.get_http_status_code()
+                if code >= 500 and urlsplit(uri).scheme in ("http", "https"):
+                    raise _unreachable(uri, str(error)[:200]) from error
+                raise NorenError(f"MLflow at {_public(uri)} refused: {str(error)[:300]}") from error
+
+    def _experiment(self, client: Any, name: str) -> str:
+        """The experiment of a model: its own name. Local stores keep the files under NOREN_HOME."""
+        from mlflow.exceptions import MlflowException
+
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            local = urlsplit(self.settings.tracking_uri).scheme not in ("http", "https")
+            location = (self.settings.home / "artifacts").as_uri() if local else None
+            try:
+                return str(client.create_experiment(name, artifact_location=location))
+            except MlflowException:  # somebody else made it just now
+                found = client.get_experiment_by_name(name)
+                if found is None:
+                    raise
+        return str(found.experiment_id)
+
+
+def _to_record(found: Any) -> Record:
+    tags = found.tags
+    return Record(
+        name=found.name,
+        number=int(found.version),
+        digest=tags["noren.digest"],
+        task=tags.get("noren.task", ""),
+        manifest_digest=tags.get("noren.manifest", ""),
+        version_json=tags.get("noren.version", ""),
+        source=found.source,
+        run=found.run_id,
+    )
+
+
+def _short(tags: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in tags.items() if len(value) <= 200}
+
+
+def _log(client: Any, run: str, *, parameters: dict[str, str], metrics: dict[str, float]) -> None:
+    import time
+
+    from mlflow.entities import Metric, Param
+
+    at = int(time.time() * 1000)
+    params = [Param(name, value) for name, value in parameters.items()]
+    client.log_batch(run, metrics=[Metric(n, v, at, 0) for n, v in metrics.items()], params=params[:100])
+    for start in range(100, len(params), 100):
+        client.log_batch(run, params=params[start : start + 100])
+
+
+def _ensure_name(client: Any, name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _undo(client: Any, name: str, run: Any) -> None:
+    """Remove what an interrupted registration left: the version if it got so far, the run, its files, an empty name."""
+    with _environment(QUICK):
+        versions = list(client.search_model_versions(f"name = '{name}'"))
+        for version in versions:
+            if version.run_id == run.info.run_id:
+                client.delete_model_version(name, version.version)
+        client.delete_run(run.info.run_id)
+        if all(version.run_id == run.info.run_id for version in versions) and client.search_registered_models(
+            f"name = '{name}'"
+        ):
+            client.delete_registered_model(name)
+    if folder := _local_path(run.info.artifact_uri):
+        shutil.rmtree(folder.parent, ignore_errors=True)
+
+
+def _sweep(client: Any, experiment: str) -> None:
+    """Finish or remove what killed processes of this machine left behind."""
+    for run in client.search_runs([experiment], f"tags.`{PENDING}` != ''"):
+        if _is_alive(run.data.tags[PENDING]):
+            continue
+        if client.search_model_versions(f"run_id = '{run.info.run_id}'"):
+            client.delete_tag(run.info.run_id, PENDING)
+            client.set_terminated(run.info.run_id)
+        else:
+            client.delete_run(run.info.run_id)
+            if folder := _local_path(run.info.artifact_uri):
+                shutil.rmtree(folder.parent, ignore_errors=True)
+
+
+def _this_process() -> str:
+    return f"{socket.gethostname()} {os.getpid()} {psutil.Process().create_time():.2f}"
+
+
+def _is_alive(owner: str) -> bool:
+    """Whether the process is running; one of another machine counts as running."""
+    host, pid, created = owner.split(" ")
+    if host != socket.gethostname():
+        return True
+    try:
+        return f"{psutil.Process(int(pid)).create_time():.2f}" == created
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _local_path(uri: str) -> Path | None:
+    parts = urlsplit(uri)
+    if parts.scheme == "file":
+        return Path(url2pathname(parts.path))
+    return Path(uri) if not parts.scheme else None
+
+
+@cache
+def _open(uri: str, home: Path) -> Any:
+    """Open MLflow once a process; a file lock stands around it, since two that open a fresh SQLite store break it."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    import logging
+
+    from mlflow import MlflowClient
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    if not uri.startswith("sqlite:///"):
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+    path = Path(uri.removeprefix("sqlite:///"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock"):
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client.get_experiment("0")
+        client.search_registered_models(max_results=1)
+        return client
+
+
+def _require_answer(uri: str) -> None:
+    """Raise UnreachableError unless the server answers at all: MLflow itself would wait four minutes."""
+    parts = urlsplit(uri)
+    scheme = parts.scheme.partition("+")[0]
+    if not parts.hostname or scheme not in PORTS:
+        return
+    if scheme in ("http", "https"):
+        _require_health(uri)
+        return
+    try:
+        socket.create_connection(
+            (parts.hostname, parts.port or PORTS[scheme]), timeout=CONNECT_SECONDS
+        ).close()
+    except OSError as error:
+        raise _unreachable(uri, str(error)) from None
+
+
+def _require_health(uri: str) -> None:
+    import httpx
+
+    try:
+        answer = httpx.get(f"{uri.rstrip('/')}/health", timeout=CONNECT_SECONDS)
+    except httpx.HTTPError as error:
+        raise _unreachable(uri, str(error) or type(error).__name__) from None
+    if answer.status_code >= 500:
+        raise _unreachable(uri, f"it answers {answer.status_code}")
+
+
+def _unreachable(uri: str, why: str) -> UnreachableError:
+    return UnreachableError(
+        f"MLflow at {_public(uri)} does not answer: {why}. "
+        "Start it, or set NOREN_TRACKING_URI to one that runs; without it Noren uses a file of its own."
+    )
+
+
+def _public(uri: str) -> str:
+    """The URI without a password."""
+    parts = urlsplit(uri)
+    return uri.replace(f":{parts.password}@", ":***@") if parts.password else uri
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,1 @@
+"""From a fitted model and its data to an immutable version: digest, signature, files, lineage."""

@@ -1,0 +1,197 @@
+"""Tagging: a fitted model and its data become an immutable version in the model store."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noren_bento.errors import NorenError
+from noren_bento.profile.build import build_profile
+from noren_bento.release.version import ModelVersion, Signature, require_name
+from noren_bento.settings import Settings
+from noren_bento.stores.models import Draft, ModelStore
+from noren_bento.tagging.digest import FittedState, read_state
+from noren_bento.tagging.frames import model_input, profile_columns, profile_outputs, sample_rows
+from noren_bento.tagging.inspect import (
+    read_split,
+    require_columns,
+    require_importable,
+    require_model,
+    require_same_columns,
+)
+from noren_bento.tagging.lineage import read_dataset, read_lineage
+from noren_bento.tagging.metrics import measure
+from noren_bento.tagging.modules import read_sources, require_modules
+from noren_bento.tagging.requirements import read_requirements
+from noren_bento.tagging.serialise import FILES, read_model, write_model
+from noren_bento.tagging.signature import read_signature, read_task
+from noren_bento.tagging.staging import staging_folder
+from noren_bento.tagging.write_files import Contents, Rows, write_contents, write_manifest
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A model that may be tagged, with its data as rows."""
+
+    model: Any
+    state: FittedState
+    signature: Signature
+    train: Rows
+    test: Rows
+    modules: tuple[Path, ...]
+
+    @property
+    def own_modules(self) -> tuple[str, ...]:
+        """Names of the modules that travel with the version."""
+        return tuple(path.stem for path in self.modules)
+
+
+def tag_model(
+    model: Any,
+    name: str,
+    *,
+    train: tuple[Any, Any],
+    test: tuple[Any, Any],
+    settings: Settings,
+    with_modules: Sequence[Path] = (),
+    progress: Progress | None = None,
+) -> ModelVersion:
+    """Make a version of a fitted model: `name/number`, the next number, or the one that has the same fitted state.
+
+    `train` and `test` are (X, y): DataFrames or 2-d arrays with a 1-d target (None where the task has no target).
+    `with_modules` are the user's own modules that the model needs. `progress` is told each stage, in words.
+    Raises NorenError for what cannot be tagged, with what to change, and UnreachableError when MLflow does not answer.
+    Whatever interrupts it, nothing is left in the store.
+    """
+    tell = progress or (lambda text: None)
+    require_name(name)
+    tell("inspect the model and its data")
+    require_model(model)
+    modules = require_modules(with_modules)
+    state = read_state(model, read_sources(modules))
+    require_importable(state.references, [path.stem for path in modules])
+    rows = {split: _read_rows(model, data, split) for split, data in (("train", train), ("test", test))}
+    require_same_columns(rows["train"].frame, rows["test"].frame)
+
+    tell("look it up in the store")
+    store = ModelStore(settings)
+    store.require_task(name, read_task(model, rows["train"].y))
+    if known := store.find(name, state.digest):
+        return known
+
+    tell("measure it on its data")
+    signature = read_signature(model, train[0], rows["train"].frame, rows["train"].y)
+    subject = Subject(model, state, signature, rows["train"], rows["test"], modules)
+    contents = _read_contents(subject)
+    tell("write its files")
+    with staging_folder(settings) as folder:
+        version, manifest_digest = _write(subject, contents, name, folder)
+        tell("register it")
+        draft = Draft(version, folder, manifest_digest, contents.metrics, _parameters(model))
+        return store.register(draft)
+
+
+def _read_rows(model: Any, data: Any, split: str) -> Rows:
+    from sklearn.base import is_clusterer, is_outlier_detector
+
+    frame, y = read_split(data, split, needs_target=not (is_clusterer(model) or is_outlier_detector(model)))
+    require_columns(model, data[0], frame, split=split)
+    return Rows(frame, y)
+
+
+def _read_contents(subject: Subject) -> Contents:
+    signature = subject.signature
+    reference = subject.train.take(sample_rows(len(subject.train.frame)))
+    answers = _predict(subject.model, reference, signature, "train")
+    profile = build_profile(profile_columns(reference.frame, signature), profile_outputs(answers, signature))
+    return Contents(
+        profile=profile,
+        reference=reference,
+        test=subject.test,
+        metrics=_measure(subject),
+        lineage=read_lineage(
+            time.time(), train=read_dataset(subject.train.frame), test=read_dataset(subject.test.frame)
+        ),
+        modules=subject.modules,
+    )
+
+
+def _measure(subject: Subject) -> dict[str, float]:
+    signature, test = subject.signature, subject.test
+    predictions = _predict(subject.model, test, signature, "test")
+    probabilities = None
+    if signature.probabilities:
+        probabilities = np.asarray(subject.model.predict_proba(model_input(test.frame, signature)))
+    table = model_input(test.frame, signature)
+    numeric = all(column.kind in ("number", "integer", "boolean") for column in signature.columns)
+    return measure(
+        signature,
+        np.asarray(table, dtype=float) if signature.task == "clustering" and numeric else None,
+        y=test.y,
+        predictions=predictions,
+        probabilities=probabilities,
+    )
+
+
+def _predict(model: Any, rows: Rows, signature: Signature, split: str) -> NDArray[Any]:
+    """Answers on a split; raises NorenError where the model does not answer each row with one usable value."""
+    try:
+        answers = np.asarray(model.predict(model_input(rows.frame, signature)))
+    except Exception as error:
+        raise NorenError(
+            f"{type(model).__name__}.predict fails on X of {split}: {type(error).__name__}: {error} "
+            "Pass the data as it was passed to fit."
+        ) from error
+    if answers.ndim == 2 and answers.shape[1] == 1:
+        answers = answers.ravel()
+    if answers.shape != (len(rows.frame),):
+        raise NorenError(
+            f"{type(model).__name__}.predict answers {len(rows.frame)} rows of {split} with shape {answers.shape}. "
+            "A version gives one value a row: tag one model a target."
+        )
+    if answers.dtype.kind in "fc" and not np.isfinite(answers).all():
+        bad = int(np.count_nonzero(~np.isfinite(answers)))
+        raise NorenError(
+            f"{type(model).__name__} answers {bad} of {len(answers)} rows of {split} with NaN or infinity. "
+            "Impute missing values in a Pipeline, or leave these rows out."
+        )
+    return answers
+
+
+def _write(subject: Subject, contents: Contents, name: str, folder: Path) -> tuple[ModelVersion, str]:
+    """Write the version's folder, prove that the model can be read again, and return it without its number."""
+    form = write_model(subject.model, folder, own_modules=subject.own_modules)
+    always = ["skops" if form == "skops" else "cloudpickle", "numpy"]
+    if subject.signature.container == "frame":
+        always.append("pandas")
+    requirements = read_requirements(subject.state.references, subject.own_modules, always=always)
+    version = ModelVersion(name, 0, subject.state.digest, subject.signature, requirements)
+    write_contents(contents, version, folder)
+    manifest, digest = write_manifest(version, form, folder)
+    again = read_model(folder, form, sha256=manifest.files[FILES[form]], own_modules=subject.own_modules)
+    if read_state(again, read_sources(subject.modules)).digest != subject.state.digest:
+        raise NorenError(
+            f"{type(subject.model).__name__} is another model after it was stored with {form} and read again. "
+            "Tell us, with the model's class; until then store its state in plain attributes."
+        )
+    return version, digest
+
+
+def _parameters(model: Any) -> dict[str, str]:
+    """The model's plain parameters by name; a Pipeline's steps included, objects left out."""
+    if not hasattr(model, "get_params"):
+        return {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        given = model.get_params(deep=True)
+    plain = (str, int, float, bool, type(None))
+    return {name: str(value)[:500] for name, value in given.items() if isinstance(value, plain)}

@@ -1,0 +1,83 @@
+"""Writing the folder of one version, before the registry knows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noren_bento.profile.profile import Profile, profile_to_json
+from noren_bento.release.version import ModelVersion
+from noren_bento.tagging.lineage import Lineage, lineage_to_json
+from noren_bento.tagging.modules import copy_modules
+from noren_bento.tagging.rows import to_rows
+from noren_bento.tagging.serialise import Format, file_sha256
+from noren_bento.tagging.version_files import FORMAT, MANIFEST, MODULES, Manifest, manifest_to_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EXAMPLE_ROWS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Columns with their target, row by row."""
+
+    frame: pd.DataFrame
+    y: NDArray[Any] | None
+
+    def take(self, positions: NDArray[np.int64]) -> Rows:
+        """Return some of the rows, renumbered from 0."""
+        frame = self.frame.iloc[positions].reset_index(drop=True)
+        return Rows(frame, None if self.y is None else self.y[positions])
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a version's folder holds beside the model itself."""
+
+    profile: Profile
+    reference: Rows
+    test: Rows
+    metrics: dict[str, float]
+    lineage: Lineage
+    modules: Sequence[Path] = ()
+
+
+def write_contents(contents: Contents, version: ModelVersion, folder: Path) -> None:
+    """Write all but the model and the manifest."""
+    (folder / "profile.json").write_bytes(profile_to_json(contents.profile))
+    (folder / "metrics.json").write_text(json.dumps(contents.metrics, indent=1))
+    (folder / "lineage.json").write_bytes(lineage_to_json(contents.lineage))
+    rows = to_rows(contents.reference.frame.head(EXAMPLE_ROWS), version.signature)
+    (folder / "input_example.json").write_text(json.dumps({"rows": rows}, ensure_ascii=False, indent=1))
+    (folder / "requirements.txt").write_text("".join(f"{one}\n" for one in version.requirements))
+    for name, part in (("reference", contents.reference), ("test", contents.test)):
+        part.frame.to_parquet(folder / f"{name}.parquet", index=False)
+        _target_frame(part).to_parquet(folder / f"{name}_y.parquet", index=False)
+    copy_modules(contents.modules, folder / MODULES)
+
+
+def _target_frame(rows: Rows) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame({} if rows.y is None else {"y": rows.y})
+
+
+def write_manifest(version: ModelVersion, serialisation: Format, folder: Path) -> tuple[Manifest, str]:
+    """Write `noren.json` over all files that the folder holds now; return it and its own SHA-256."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    manifest = Manifest(
+        format=FORMAT,
+        version=version,
+        serialisation=serialisation,
+        files={path.relative_to(folder).as_posix(): file_sha256(path) for path in files},
+    )
+    (folder / MANIFEST).write_bytes(manifest_to_json(manifest))
+    return manifest, file_sha256(folder / MANIFEST)
