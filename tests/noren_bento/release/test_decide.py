@@ -1,0 +1,102 @@
+"""Every start, step, promotion and roll back comes from decide."""
+
+from __future__ import annotations
+
+import pytest
+
+from noren_bento.release import event as ev
+from noren_bento.release.check import Outcome, Verdict
+from noren_bento.release.decide import Decision, Hold, Observation, Promote, RollBack, Start, StepUp, decide
+from noren_bento.release.evidence import ArmCounts, Evidence
+from noren_bento.release.plan import Plan
+from noren_bento.release.release import fold
+from tests.noren_bento.release.log import BUILT, CURSOR, VALIDATED, canary, log, opened
+
+SAFE = (Verdict("errors", Outcome.PASS, because="safe"),)
+UNSURE = (Verdict("errors", Outcome.UNSURE, because="too few", more_requests=1200),)
+BAD = (Verdict("errors", Outcome.FAIL, because="4 of 35 failed"),)
+
+
+def enough(epoch: int = 1) -> Evidence:
+    return Evidence().add(epoch, 10, candidate=ArmCounts(500))
+
+
+def after(events: list[ev.Event], now: float = 1000.0, **observed: object) -> Decision:
+    return decide(fold(events), Observation(**observed), now)  # type: ignore[arg-type]
+
+
+def test_a_failed_guardrail_rolls_back_with_the_numbers() -> None:
+    assert after(canary(), verdicts=BAD) == RollBack("4 of 35 failed")
+
+
+def test_no_evidence_is_never_success_and_never_failure() -> None:
+    assert isinstance(after(canary(), verdicts=()), Hold)
+    assert isinstance(after(canary(), verdicts=UNSURE, now=1e9), Hold)
+
+
+def test_a_safe_canary_steps_up_and_then_is_promoted() -> None:
+    assert after(canary(), verdicts=SAFE, evidence=enough()) == StepUp(50, "safe")
+    second = canary("m/1", ev.Stepped(2, 50, Evidence(), CURSOR))
+    assert after(second, verdicts=SAFE, evidence=enough(2)) == Promote("safe")
+
+
+def test_a_step_is_held_for_its_time_and_its_requests() -> None:
+    early = after(canary(), verdicts=SAFE, evidence=enough(), now=14.0)
+    assert early == Hold("50 % when 20 s have passed")
+    few = Evidence().add(1, 10, candidate=ArmCounts(40))
+    assert after(canary(), verdicts=SAFE, evidence=few) == Hold("50 % when 60 more requests reached the candidate")
+
+
+def test_an_unsure_canary_says_how_many_requests_are_needed() -> None:
+    held = after(canary(), verdicts=UNSURE, evidence=enough())
+    assert held == Hold("50 % when errors is safe (about 1,200 more requests)")
+
+
+def test_a_paused_canary_neither_steps_nor_is_spared_a_roll_back() -> None:
+    paused = canary("m/1", ev.Requested("pause"))
+    assert after(paused, verdicts=SAFE, evidence=enough()) == Hold("paused at 10 %")
+    assert isinstance(after(paused, verdicts=BAD), RollBack)
+
+
+@pytest.mark.parametrize("action", ["promote", "roll back"])
+def test_what_a_person_asks_for_is_done(action: ev.Action) -> None:
+    decision = after(canary("m/1", ev.Requested(action)), verdicts=UNSURE)
+    assert isinstance(decision, Promote if action == "promote" else RollBack)
+    assert "ana asked" in decision.because
+
+
+def test_a_regressed_candidate_cannot_be_promoted_by_asking() -> None:
+    assert isinstance(after(canary("m/1", ev.Requested("promote")), verdicts=BAD), RollBack)
+
+
+def test_a_promoted_release_can_be_rolled_back_by_hand() -> None:
+    events = canary("m/1", ev.Promoted(2), ev.Requested("roll back"))
+    assert after(events) == RollBack("ana asked for it")
+
+
+def test_a_release_whose_caller_died_is_closed_before_the_start_but_not_after() -> None:
+    assert isinstance(after(log(opened(), BUILT), caller_alive=False), RollBack)
+    assert isinstance(after(canary(), verdicts=UNSURE, caller_alive=False), Hold)
+    asked = log(opened(), BUILT, VALIDATED, ev.Requested("start"))
+    assert after(asked, caller_alive=False, candidate_ready=True) == Start(10, "m/2 gets 10 % of the traffic")
+
+
+def test_nothing_starts_before_the_service_is_ready_and_somebody_asked() -> None:
+    assert isinstance(after(log(opened(), BUILT, VALIDATED), candidate_ready=True), Hold)
+    asked = log(opened(), BUILT, VALIDATED, ev.Requested("start"))
+    assert after(asked) == Hold("m/2 is starting")
+
+
+def test_approval_is_awaited_where_the_plan_asks_for_it() -> None:
+    events = log(opened(plan=Plan(approval=True)), BUILT, VALIDATED)
+    assert after(events, candidate_ready=True) == Hold("waiting for the approval of a person other than ana")
+
+
+def test_a_candidate_that_cannot_be_served_is_rolled_back() -> None:
+    assert "cannot be served: no module" in after(log(opened(), BUILT), problem="no module").because
+
+
+def test_a_first_release_is_promoted_on_its_replay_or_rolled_back() -> None:
+    assert after(canary(None), verdicts=SAFE) == Promote("first release: safe")
+    assert isinstance(after(canary(None), verdicts=BAD), RollBack)
+    assert isinstance(after(canary(None)), Hold)
