@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from math import inf, nextafter
 from typing import Any
 
 import numpy as np
@@ -180,16 +181,13 @@ def _choose_edges(numbers: NDArray[np.float64], bins: int) -> tuple[float, ...]:
 
 
 def _edge_before(distinct: NDArray[np.float64], cut: int) -> float:
-    """The edge between distinct[cut - 1] and distinct[cut]; a hair outside at both ends."""
-    if cut == 0 or cut == len(distinct):
-        value = float(distinct[0 if cut == 0 else -1])
-        gap = (
-            float(distinct[1] - distinct[0] if cut == 0 else distinct[-1] - distinct[-2])
-            if len(distinct) > 1
-            else 0.0
-        )
-        hair = gap / 2 or abs(value) * 1e-6 or 1e-9
-        return value - hair if cut == 0 else value + hair
-    low, high = float(distinct[cut - 1]), float(distinct[cut])
-    middle = low / 2 + high / 2
-    return middle if low < middle < high else high
+    """The edge between distinct[cut - 1] and distinct[cut]; half a gap outside at both ends."""
+    last = len(distinct) - 1
+    if 0 < cut <= last:
+        low, high = float(distinct[cut - 1]), float(distinct[cut])
+        middle = low / 2 + high / 2
+        return middle if low < middle < high else high
+    value, neighbour = (0, min(1, last)) if cut == 0 else (last, max(last - 1, 0))
+    end = float(distinct[value])
+    half_gap = abs(end / 2 - float(distinct[neighbour]) / 2) or abs(end) * 1e-6 or 1e-9
+    return end - half_gap if cut == 0 else max(end + half_gap, nextafter(end, inf))
