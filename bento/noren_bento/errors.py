@@ -2,7 +2,14 @@
 
 
 class NorenError(Exception):
-    """A user can act on this. The text says what is wrong with the value, where, and the next step."""
+    """A user can act on this. The text says what is wrong with the value, where, and the next step.
+
+    IPython asks `_render_traceback_` what to show: one clean message, while the cell fails as with any exception, so
+    that Run All and papermill stop.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
 
 
 class NotFoundError(NorenError):

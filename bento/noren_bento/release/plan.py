@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from noren_bento.errors import NorenError
 
+HOLD_SECONDS = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -13,7 +15,7 @@ class Step:
 
     weight: int
     """Share of the candidate in percent, 1 to 99."""
-    hold_seconds: float = 30.0
+    hold_seconds: float = HOLD_SECONDS
     """Shortest time at this share, so that what only shows with time can show."""
     min_requests: int = 100
     """Fewest requests that the candidate must have been chosen for at this share."""
@@ -38,6 +40,19 @@ class Plan:
     """Failure rate below which a candidate is safe whatever the champion does."""
     approval: bool = False
     """Whether a person other than the one who deploys must approve before traffic."""
+
+    @classmethod
+    def parse(cls, steps: str, *, hold_seconds: float = HOLD_SECONDS, approval: bool = False) -> Plan:
+        """Make a plan from weights as people write them.
+
+        >>> [step.weight for step in Plan.parse("5,25,50").steps]
+        [5, 25, 50]
+        """
+        try:
+            weights = [int(weight) for weight in steps.split(",")]
+        except ValueError:
+            raise NorenError(f"A plan's steps are percentages such as 10,50; got {steps!r}.") from None
+        return cls(tuple(Step(weight, hold_seconds) for weight in weights), approval=approval)
 
     def __post_init__(self) -> None:
         weights = [step.weight for step in self.steps]
