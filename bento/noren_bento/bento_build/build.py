@@ -1,0 +1,174 @@
+"""Build: a tagged version becomes one immutable bento, with its model compiled where that is proven equal."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from noren_bento.bento_build.closure import ROOT, find_closure
+from noren_bento.bento_build.package import Order, Packer
+from noren_bento.bento_build.requirements import ONNX, ORIGINAL, SERVING, pin_requirements
+from noren_bento.bento_build.tag import tag_of
+from noren_bento.compile.compiled import Compiled
+from noren_bento.compile.runtime import compile_model
+from noren_bento.errors import ConflictError
+from noren_bento.profile.profile import profile_to_json
+from noren_bento.release.version import ModelVersion
+from noren_bento.serving.columns import columns_of_frame
+from noren_bento.serving.manifest import (
+    MODULES,
+    PROFILE,
+    REPLAY,
+    Manifest,
+    hash_files,
+    read_manifest,
+    write_manifest,
+)
+from noren_bento.serving.predictor import MODEL_FOLDER
+from noren_bento.serving.rows import rows_of_columns
+from noren_bento.settings import Settings
+from noren_bento.tagging.modules import copy_modules
+from noren_bento.tagging.serialise import FILES
+from noren_bento.tagging.version_files import VersionFiles
+
+REPLAY_ROWS = 400
+SERVICE = '''"""Written by Noren: the service of one model version."""
+
+from pathlib import Path
+
+from noren_bento.serving.service import make_service
+
+service = make_service(Path(__file__).parent / "model")
+'''
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A built version."""
+
+    version: ModelVersion
+    bento: str
+    """BentoML tag, `name:number`."""
+    path: Path
+    """The bento's folder."""
+    runtime: str
+    """`onnx` or `sklearn`."""
+    because: str
+    """One sentence: why this runtime."""
+    bytes: int
+    """Size of the bento's folder."""
+    speedup: float | None = None
+    """How many times faster one row is answered than by the original; None where the original answers."""
+
+
+def build_bento(files: VersionFiles, *, settings: Settings, progress: Progress | None = None) -> Build:
+    """Build the bento of a version, or return the one that is there.
+
+    Raises NorenError when the version's files were changed, and ConflictError when a bento of this name and number
+    holds another model. Ctrl-C leaves nothing behind.
+    """
+    say = progress or (lambda _: None)
+    version = files.version
+    tag = tag_of(version)
+    path = settings.home / "bentos" / "bentos" / Path(*tag.split(":"))
+    if path.is_dir():
+        return _read_build(version, tag, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".building-", dir=settings.home / "bentos") as work:
+        packer = Packer(Path(work) / "home")
+        try:
+            source = Path(work) / "source"
+            manifest = _write_model(files, version, source / "model", say)
+            _write_code(source)
+            say("packing the bento")
+            packed = packer.pack(_order(version, tag, manifest, source))
+        finally:
+            packer.close()
+        _move_in(packed, path)
+    return _read_build(version, tag, path)
+
+
+def _write_model(files: VersionFiles, version: ModelVersion, folder: Path, say: Progress) -> Manifest:
+    folder.mkdir(parents=True)
+    say("compiling the model")
+    reference, modules = files.reference(), files.modules()
+    compiled = compile_model(
+        files.model(),
+        version.signature,
+        reference,
+        folder,
+        import_from=tuple({module.parent for module in modules}),
+    )
+    serialisation = files.manifest.serialisation
+    if compiled.runtime == "sklearn":
+        shutil.copy2(files.path / FILES[serialisation], folder)
+        copy_modules(modules, folder / MODULES)
+    (folder / PROFILE).write_bytes(profile_to_json(files.profile()))
+    rows = rows_of_columns(columns_of_frame(_sample(reference), version.signature), version.signature)
+    (folder / REPLAY).write_bytes(msgspec.json.encode({"rows": rows}))
+    manifest = _manifest(version, compiled, serialisation, hash_files(folder))
+    write_manifest(folder, manifest)
+    return manifest
+
+
+def _manifest(
+    version: ModelVersion, compiled: Compiled, serialisation: Any, files: dict[str, str]
+) -> Manifest:
+    return Manifest(
+        version=version,
+        runtime=compiled.runtime,
+        because=compiled.because,
+        files=files,
+        serialisation=serialisation if compiled.runtime == "sklearn" else None,
+        missing_text=compiled.missing_text,
+        closed=compiled.closed,
+        speedup=compiled.speedup,
+    )
+
+
+def _sample(reference: Any) -> Any:
+    return reference.sample(min(REPLAY_ROWS, len(reference)), random_state=0)
+
+
+def _write_code(source: Path) -> None:
+    (source / "service.py").write_text(SERVICE)
+    for file in find_closure():
+        (source / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT.parent / file, source / file)
+
+
+def _order(version: ModelVersion, tag: str, manifest: Manifest, source: Path) -> Order:
+    original = manifest.runtime == "sklearn"
+    requirements = pin_requirements(
+        (*SERVING, *(ORIGINAL if original else ONNX)), version.requirements if original else ()
+    )
+    name, _, number = tag.partition(":")
+    return Order(str(source), name, number, {"noren.runtime": manifest.runtime}, requirements)
+
+
+def _move_in(packed: Path, path: Path) -> None:
+    try:
+        os.rename(packed, path)
+    except OSError:
+        if not path.is_dir():  # else another process was first with the same version
+            raise
+
+
+def _read_build(version: ModelVersion, tag: str, path: Path) -> Build:
+    manifest = read_manifest(path / MODEL_FOLDER)
+    if (manifest.version.digest, str(manifest.version)) != (version.digest, str(version)):
+        raise ConflictError(
+            f"{path} holds {manifest.version} with digest {manifest.version.digest[:12]}, not {version} with "
+            f"{version.digest[:12]}: bentos are immutable. "
+            "If the model store was replaced, remove the folder and build again."
+        )
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return Build(version, tag, path, manifest.runtime, manifest.because, size, manifest.speedup)

@@ -1,0 +1,118 @@
+"""Conversion to ONNX: the graphs that may equal a model, most promising first."""
+
+# ruff: noqa: PLC0415 -- heavy libraries are imported where they are used
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from noren_bento.compile.casts import cast_around_trees
+from noren_bento.compile.missing import send_missing_as_trees_do
+from noren_bento.release.version import Column, Signature
+from noren_bento.serving.columns import NUMERIC
+
+REFUSED = ("TunedThresholdClassifierCV", "FixedThresholdClassifier")
+"""These convert but lose their threshold without a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One way to write a model as a graph."""
+
+    inputs: Literal["matrix", "columns"]
+    """One tensor of all columns, or one a column."""
+    precision: Literal["float64", "float32"]
+    missing_text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.precision} {self.inputs}"
+
+
+def choose_forms(model: Any, signature: Signature) -> tuple[Form, ...]:
+    """The forms worth trying, most promising first; none for what cannot be written as a graph at all.
+
+    Float64 comes first: float32 flips labels where features are large or nearly equal. Trees cast their input to
+    float32 themselves, and so do their float64 graphs (casts.py).
+    """
+    if any(column.kind == "datetime" or column.dtype == "category" for column in signature.columns):
+        return ()
+    if {type(part).__name__ for part in parts_of(model)} & set(REFUSED):
+        return ()
+    numeric = all(column.kind in NUMERIC for column in signature.columns)
+    by_name = any(type(part).__name__ == "ColumnTransformer" for part in parts_of(model))
+    inputs: Literal["matrix", "columns"] = "matrix" if numeric and not by_name else "columns"
+    texts = (
+        ("nan", "")
+        if any(column.kind == "text" and column.missing for column in signature.columns)
+        else ("",)
+    )
+    return tuple(Form(inputs, precision, text) for precision in ("float64", "float32") for text in texts)
+
+
+def parts_of(model: Any, depth: int = 6) -> Iterator[Any]:
+    """The model and the estimators that it is made of."""
+    yield model
+    if depth and hasattr(model, "get_params"):
+        for part in model.get_params(deep=False).values():
+            for one in part if isinstance(part, list | tuple) else [part]:
+                for nested in one if isinstance(one, list | tuple) else [one]:
+                    if hasattr(nested, "get_params") and not isinstance(nested, type):
+                        yield from parts_of(nested, depth - 1)
+
+
+def convert(model: Any, signature: Signature, form: Form) -> bytes:
+    """Write a model as an ONNX graph; raises whatever the converter raises."""
+    from skl2onnx import convert_sklearn
+
+    options = {id(model): {"zipmap": False}} if signature.task == "classification" else None
+    with _plain_attributes():
+        graph = convert_sklearn(model, initial_types=_input_types(signature, form), options=options)
+    send_missing_as_trees_do(graph.graph, parts_of(model))
+    if form.precision == "float64":
+        cast_around_trees(graph.graph, parts_of(model))
+    content: bytes = graph.SerializeToString()
+    return content
+
+
+def _input_types(signature: Signature, form: Form) -> list[tuple[str, Any]]:
+    from skl2onnx.common import data_types
+
+    real = data_types.DoubleTensorType if form.precision == "float64" else data_types.FloatTensorType
+    if form.inputs == "matrix":
+        return [("matrix", real([None, len(signature.columns)]))]
+
+    def tensor(column: Column) -> Any:
+        if column.kind == "text":
+            return data_types.StringTensorType([None, 1])
+        return real([None, 1])
+
+    return [(column.name, tensor(column)) for column in signature.columns]
+
+
+@contextmanager
+def _plain_attributes() -> Iterator[None]:
+    """Hand onnx plain numbers: at 1.23 it refuses numpy scalars, which skl2onnx 1.20 passes for boosted trees."""
+    from onnx import helper
+
+    make_attribute = helper.make_attribute
+
+    def make_plain(key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        plain = [_plain(one) for one in value] if isinstance(value, list | tuple) else _plain(value)
+        return make_attribute(key, plain, *args, **kwargs)
+
+    helper.make_attribute = make_plain
+    try:
+        yield
+    finally:
+        helper.make_attribute = make_attribute
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool | np.bool_):
+        return int(value)
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,70 @@
+"""Graph: a compiled model in ONNX Runtime. One thread, no spinning: what single rows want."""
+
+# ruff: noqa: PLC0415 -- heavy libraries are imported where they are used
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noren_bento.release.version import Signature
+from noren_bento.serving.answers import Answers
+from noren_bento.serving.columns import Columns, as_matrix
+
+Feed = dict[str, NDArray[Any]]
+DTYPES: dict[str, type[np.generic]] = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(int64)": np.int64,
+    "tensor(bool)": np.bool_,
+}
+
+
+class Graph:
+    """Answers rows with an ONNX graph: one matrix goes in, or one (rows, 1) tensor a column."""
+
+    def __init__(self, model: Path | bytes, signature: Signature, *, missing_text: str = "") -> None:
+        import onnxruntime
+
+        onnxruntime.set_default_logger_severity(3)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        source = str(model) if isinstance(model, Path) else model
+        self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        self._signature = signature
+        self._names = signature.names()
+        self._missing_text = missing_text
+        self._feed = self._choose_feed()
+        outputs = [output.name for output in self._session.get_outputs()]
+        self._outputs = outputs[:2] if signature.probabilities else outputs[:1]
+        self._flags = bool(signature.classes) and isinstance(signature.classes[0], bool)
+
+    def _choose_feed(self) -> Callable[[Columns], Feed]:
+        inputs = self._session.get_inputs()
+        if len(inputs) == 1 and inputs[0].name == "matrix":
+            dtype = DTYPES[inputs[0].type]
+            return lambda columns: {"matrix": as_matrix(columns, self._names).astype(dtype, copy=False)}
+        fillers = [(one.name, DTYPES.get(one.type)) for one in inputs]
+        return lambda columns: {name: self._tensor(columns[name], dtype) for name, dtype in fillers}
+
+    def _tensor(self, values: NDArray[Any], dtype: type[np.generic] | None) -> NDArray[Any]:
+        if dtype is not None:
+            return values.astype(dtype, copy=False).reshape(-1, 1)
+        texts = [self._missing_text if value is None else value for value in values.tolist()]
+        return np.array(texts, dtype=object).reshape(-1, 1)
+
+    def predict(self, columns: Columns) -> Answers:
+        """Answer the rows."""
+        given = self._session.run(self._outputs, self._feed(columns))
+        predictions = given[0]
+        if predictions.ndim == 2 and predictions.shape[1] == 1:
+            predictions = predictions[:, 0]
+        if self._flags:
+            predictions = predictions.astype(np.bool_)
+        return Answers(predictions, given[1] if len(given) > 1 else None)

@@ -1,0 +1,185 @@
+"""Refusal: why a request body is not taken, in words that help its sender, naming column and row."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from noren_bento.errors import NorenError
+from noren_bento.release.version import Column
+
+LARGEST = 3.4e38
+"""Largest magnitude of a number that is taken: what fits float32, which trees and graphs compute in."""
+LARGEST_INTEGER = 2**63 - 1
+WANTED = {
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "text": "a string",
+    "datetime": "an ISO 8601 string such as 2031-05-17T08:30:00",
+}
+
+
+class Refusal(NorenError):  # noqa: N818 -- not an error of ours, but an answer
+    """The client's fault: answered with a 4xx status, never counted against a version."""
+
+    def __init__(
+        self, error: str, *, status: int = 422, column: str | None = None, row: int | None = None
+    ) -> None:
+        super().__init__(error)
+        self.error = error
+        self.status = status
+        self.column = column
+        self.row = row
+
+    def body(self) -> dict[str, object]:
+        """The answer's JSON: `error`, and `column` and `row` where one is to blame."""
+        named = {"column": self.column, "row": self.row}
+        return {"error": self.error, **{name: value for name, value in named.items() if value is not None}}
+
+
+def explain(
+    body: bytes, columns: Sequence[Column], accepted: Mapping[str, tuple[Any, ...]]
+) -> Refusal | None:
+    """Find the first thing that is wrong with a body, or None when every row fits."""
+    try:
+        document = json.loads(body)
+    except RecursionError:
+        return Refusal("The body is nested too deeply.", status=400)
+    except ValueError as error:
+        return Refusal(f"The body is not JSON: {error}.", status=400)
+    if not isinstance(document, dict) or "rows" not in document:
+        return Refusal('The body must be {"rows": [{column: value, …}, …]}; it has no "rows".')
+    if unknown := [name for name in document if name != "rows"]:
+        return Refusal(f'The body holds {_quote(unknown[0])} beside "rows"; only "rows" is taken.')
+    rows = document["rows"]
+    if not isinstance(rows, list):
+        return Refusal(f'"rows" must be a list of objects, not {_named_type(rows)}.')
+    for number, row in enumerate(rows):
+        if refusal := _explain_row(number, row, columns, accepted):
+            return refusal
+    return None
+
+
+def _explain_row(
+    number: int, row: Any, columns: Sequence[Column], accepted: Mapping[str, tuple[Any, ...]]
+) -> Refusal | None:
+    if not isinstance(row, dict):
+        return Refusal(
+            f"Row {number} must be an object of column and value, not {_named_type(row)}.", row=number
+        )
+    known = [column.name for column in columns]
+    unknown = [name for name in row if name not in known]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f" Did you mean {_quote(near[0])}?" if near else f" The model takes: {_listed(known)}."
+        return Refusal(
+            f"The model has no column {_quote(unknown[0])}.{hint}", column=unknown[0][:200], row=number
+        )
+    for column in columns:
+        if column.name not in row:
+            hint = " Send null where its value is missing." if column.missing else ""
+            return Refusal(
+                f"Column {_quote(column.name)} is not there.{hint}", column=column.name, row=number
+            )
+        if error := explain_value(row[column.name], column, accepted.get(column.name, ())):
+            return Refusal(f"Column {_quote(column.name)} {error}", column=column.name, row=number)
+    return None
+
+
+def explain_value(value: Any, column: Column, accepted: Sequence[Any] = ()) -> str | None:
+    """Say what is wrong with one value, or None when it is taken."""
+    if value is None:
+        return None if column.missing else "must have a value; null is not taken here."
+    if isinstance(value, float) and not math.isfinite(value):
+        null = "send null where a value is missing" if column.missing else "a missing value is not taken here"
+        return f"holds {value}, which is not JSON; {null}."
+    if error := KINDS[column.kind](value):
+        return error
+    if accepted and value not in accepted:
+        return f"holds {_quote(str(value))}, which the model does not know. It takes: {_listed(accepted)}."
+    return None
+
+
+def _explain_number(value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"must be {WANTED['number']}, not {_named_type(value)}."
+    return f"holds {_short(value)}; at most ±{LARGEST:g} is taken." if abs(value) > LARGEST else None
+
+
+def _explain_integer(value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"must be {WANTED['integer']}, not {_named_type(value)}."
+    if value != int(value):
+        return f"must be {WANTED['integer']}, not {value}."
+    return f"holds {_short(value)}, which needs more than 64 bits." if abs(value) > LARGEST_INTEGER else None
+
+
+def _explain_boolean(value: Any) -> str | None:
+    return None if isinstance(value, bool) else f"must be {WANTED['boolean']}, not {_named_type(value)}."
+
+
+def _explain_text(value: Any) -> str | None:
+    if not isinstance(value, str):
+        return f"must be {WANTED['text']}, not {_named_type(value)}."
+    if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+        return "holds a character that is no text (NUL or half a surrogate pair)."
+    return None
+
+
+def _explain_datetime(value: Any) -> str | None:
+    if isinstance(value, str) and read_datetime(value) is not None:
+        return None
+    return f"must be {WANTED['datetime']}, not {_quote(value) if isinstance(value, str) else _named_type(value)}."
+
+
+KINDS: dict[str, Callable[[Any], str | None]] = {
+    "number": _explain_number,
+    "integer": _explain_integer,
+    "boolean": _explain_boolean,
+    "text": _explain_text,
+    "datetime": _explain_datetime,
+}
+
+
+def read_datetime(text: str) -> datetime | None:
+    """Read an ISO 8601 date and time as naive UTC; None where it is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    offset = moment.utcoffset()
+    try:
+        return moment.replace(tzinfo=None) - offset if offset is not None else moment
+    except OverflowError:
+        return None
+
+
+def _named_type(value: Any) -> str:
+    names = {
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+        str: "a string",
+        list: "a list",
+        dict: "an object",
+    }
+    return "null" if value is None else names.get(type(value), type(value).__name__)
+
+
+def _quote(text: str) -> str:
+    return json.dumps(text[:80] + "…" if len(text) > 80 else text, ensure_ascii=True)
+
+
+def _listed(names: Sequence[Any]) -> str:
+    return ", ".join(str(name) for name in names[:12]) + (
+        f" and {len(names) - 12} more" if len(names) > 12 else ""
+    )
+
+
+def _short(value: float) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else f"a number of {len(str(abs(value)))} digits"

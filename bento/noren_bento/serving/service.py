@@ -1,0 +1,116 @@
+"""The BentoML service of one version: `service.py` in a bento calls `make_service` and nothing else."""
+
+# ruff: noqa: PLC0415 -- heavy libraries are imported where they are used
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from noren_bento.release.version import Column, Signature
+from noren_bento.serving.manifest import read_manifest
+from noren_bento.serving.middleware import PredictMiddleware, Slot
+from noren_bento.serving.watch import start_watch
+from noren_bento.serving.worker import Worker
+
+ANSWER_SECONDS = 30.0
+"""BentoML answers 504 after this; it leaves one timer a request behind for as long, so it is not longer."""
+WORKERS = "NOREN_WORKERS"
+COUNTS = "NOREN_COUNTS"
+MAX_BODY_BYTES = "NOREN_MAX_BODY_BYTES"
+
+
+def make_service(folder: Path) -> Any:
+    """Make the service for a bento's model folder. The model is loaded in the workers only."""
+    import bentoml
+
+    manifest = read_manifest(folder)
+    slot = Slot()
+    service = bentoml.service(
+        _make_class(folder, manifest.version.signature, slot),
+        name="noren",
+        workers=int(os.environ.get(WORKERS, "2")),
+        traffic={"timeout": ANSWER_SECONDS},
+        # The middleware answers predict and metrics: BentoML's own bookkeeping would cost more than the prediction.
+        metrics={"enabled": False},
+        logging={"access": {"enabled": False}},
+        tracing={"excluded_urls": [".*"]},
+        runner_probe={"enabled": False},
+    )
+    limit = int(os.environ.get(MAX_BODY_BYTES, "10000000"))
+    service.add_asgi_middleware(PredictMiddleware, slot=slot, max_body_bytes=limit)
+    return service
+
+
+def _make_class(folder: Path, signature: Signature, slot: Slot) -> type:
+    import bentoml
+
+    rows, answer = _document_types(signature)
+
+    class Model:
+        """Predictions of one model version."""
+
+        def __init__(self) -> None:
+            slot.worker = Worker(folder, counts=_counts_folder())
+            self._ending = start_watch(slot.worker)
+
+        def predict(self, rows: Any) -> Any:
+            """Answer rows; the middleware answers before BentoML gets here, from the same two calls."""
+            import msgspec
+
+            worker = slot.worker
+            if worker is None:
+                raise RuntimeError("the model is not loaded")
+            _, answers = worker.predict(
+                msgspec.json.encode({"rows": [row.model_dump(by_alias=True) for row in rows]})
+            )
+            return msgspec.json.decode(worker.encode(answers, os.urandom(16).hex()))
+
+        @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+        def close(self) -> None:
+            """Write the last counts."""
+            if slot.worker is not None:
+                slot.worker.close()
+            self._ending.set()
+
+    Model.predict.__annotations__ = {"rows": rows, "return": answer}
+    Model.predict = bentoml.api(route="/predict")(Model.predict)  # type: ignore[method-assign]
+    return Model
+
+
+def _counts_folder() -> Path:
+    """Where the workers count; without launch, in a container say, one folder a service process."""
+    given = os.environ.get(COUNTS)
+    return Path(given) if given else Path(tempfile.gettempdir()) / f"noren-counts-{os.getppid()}"
+
+
+def _document_types(signature: Signature) -> tuple[Any, Any]:
+    """The request's and the answer's types, for OpenAPI."""
+    from pydantic import ConfigDict, Field, create_model
+
+    config = ConfigDict(extra="forbid", populate_by_name=True)
+    fields: dict[str, Any] = {
+        f"c{place}": (_document_type(column), Field(alias=column.name))
+        for place, column in enumerate(signature.columns)
+    }
+    row = create_model("Row", __config__=config, **fields)
+    answer: dict[str, Any] = {"model": (str, ...), "predictions": (list[Any], ...), "request_id": (str, ...)}
+    if signature.probabilities:
+        answer["probabilities"] = (list[list[float]], ...)
+    return list[row], create_model("Answer", **answer)  # type: ignore[valid-type]
+
+
+def _document_type(column: Column) -> Any:
+    from datetime import datetime
+
+    kinds: dict[str, Any] = {
+        "number": float,
+        "integer": int,
+        "boolean": bool,
+        "text": str,
+        "datetime": datetime,
+    }
+    kind = kinds[column.kind]
+    return kind | None if column.missing else kind

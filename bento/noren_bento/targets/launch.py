@@ -1,0 +1,110 @@
+"""Launch: this process becomes the service of one version.
+
+`python -m noren_bento.targets.launch <bento> --port P --workers N --state FOLDER` makes the environment where it is
+missing, then replaces itself with `bentoml serve` from that environment, so that a supervisor keeps the service itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from noren_bento.bento_build.environment import prepare_environment, python_of
+from noren_bento.errors import NorenError
+from noren_bento.settings import Settings, load_settings
+
+KEEP_ALIVE_SECONDS = 300
+"""An idle connection is closed by the service after this long. Whoever keeps connections to it must close them earlier:
+Envoy's idle timeout is below, or a request meets a closing connection."""
+GRACEFUL_SECONDS = 10
+DROPPED = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "BENTOML_CONFIG", "BENTOML_CONFIG_OPTIONS")
+"""Never inherited: the bento's environment is its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServeCommand:
+    """What is executed."""
+
+    argv: tuple[str, ...]
+    environment: dict[str, str]
+
+
+def serve_command(
+    bento_path: Path,
+    python: Path,
+    *,
+    port: int,
+    workers: int,
+    state: Path,
+    max_body_bytes: int,
+    environ: Mapping[str, str],
+) -> ServeCommand:
+    """Return the command that serves a bento on this loopback port, with its state (home, counts) in a folder."""
+    argv = (
+        *(str(python), "-m", "bentoml", "serve", str(bento_path.absolute())),
+        *("--host", "127.0.0.1", "--port", str(port), "--api-workers", str(workers)),
+        *("--timeout-keep-alive", str(KEEP_ALIVE_SECONDS)),
+        *("--timeout-graceful-shutdown", str(GRACEFUL_SECONDS)),
+    )
+    environment = {key: value for key, value in environ.items() if key not in DROPPED}
+    environment |= {
+        "BENTOML_HOME": str(state / "bentoml"),
+        "BENTOML_DO_NOT_TRACK": "true",  # exactly this word; "1" is not honoured
+        "NOREN_COUNTS": str(state / "counts"),
+        "NOREN_WORKERS": str(workers),
+        "NOREN_MAX_BODY_BYTES": str(max_body_bytes),
+        "PYTHONUNBUFFERED": "1",
+        # One thread a prediction: more only get into each other's way on single rows.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+    }
+    return ServeCommand(argv, environment)
+
+
+def prepare_command(
+    bento_path: Path, *, port: int, workers: int, state: Path, settings: Settings, environ: Mapping[str, str]
+) -> ServeCommand:
+    """Make the environment and the state folder, and return the command."""
+    environment = prepare_environment(bento_path, settings=settings)
+    (state / "bentoml").mkdir(parents=True, exist_ok=True)
+    (state / "counts").mkdir(parents=True, exist_ok=True)
+    return serve_command(
+        bento_path,
+        python_of(environment),
+        port=port,
+        workers=workers,
+        state=state,
+        max_body_bytes=settings.max_body_bytes,
+        environ=environ,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Become the service; exits with 1 and the reason when that cannot be."""
+    parser = argparse.ArgumentParser(prog="python -m noren_bento.targets.launch", description=__doc__)
+    parser.add_argument("bento", type=Path)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--state", type=Path, required=True)
+    given = parser.parse_args(arguments)
+    try:
+        command = prepare_command(
+            given.bento,
+            port=given.port,
+            workers=given.workers,
+            state=given.state.absolute(),
+            settings=load_settings(),
+            environ=os.environ,
+        )
+    except NorenError as error:
+        sys.exit(str(error))
+    os.execve(command.argv[0], command.argv, command.environment)  # noqa: S606 -- the point: this process becomes it
+
+
+if __name__ == "__main__":
+    main()
