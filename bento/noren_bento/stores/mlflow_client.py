@@ -1,11 +1,15 @@
 """Tracking: the few MLflow calls that versions need, bounded in time, with one kind of error."""
 
+# ruff: noqa: PLC0415 -- heavy libraries are imported where they are used
+
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,6 +54,11 @@ class Tracking:
 
     settings: Settings
 
+    def open(self) -> None:
+        """Import MLflow and open its store, which takes seconds the first time."""
+        with self._calls(QUICK):
+            pass
+
     def records(self, name: str | None = None) -> tuple[Record, ...]:
         """All versions that Noren made, or those of one name, by number."""
         wanted = f"name = '{name}'" if name else None
@@ -79,8 +88,7 @@ class Tracking:
             run = client.create_run(experiment, run_name=name, tags={PENDING: _this_process()} | _short(tags))
             try:
                 _log(client, run.info.run_id, parameters=parameters, metrics=metrics)
-                with _environment(BULK):
-                    client.log_artifacts(run.info.run_id, str(folder), artifact)
+                _store_files(client, run, folder, artifact)
                 _ensure_name(client, name)
                 made = client.create_model_version(
                     name,
@@ -89,11 +97,11 @@ class Tracking:
                     tags=tags,
                     await_creation_for=0,
                 )
+                client.delete_tag(run.info.run_id, PENDING)
+                client.set_terminated(run.info.run_id)
             except BaseException:
                 _undo(client, name, run)
                 raise
-            client.delete_tag(run.info.run_id, PENDING)
-            client.set_terminated(run.info.run_id)
             return int(made.version)
 
     def local_folder(self, record: Record) -> Path | None:
@@ -145,7 +153,7 @@ class Tracking:
             try:
                 yield client
             except MlflowException as error:
-                code = error.get_http_status_code()
+                code = int(error.get_http_status_code())  # type: ignore[no-untyped-call]
                 if code >= 500 and urlsplit(uri).scheme in ("http", "https"):
                     raise _unreachable(uri, str(error)[:200]) from error
                 raise NorenError(f"MLflow at {_public(uri)} refused: {str(error)[:300]}") from error
@@ -186,8 +194,6 @@ def _short(tags: dict[str, str]) -> dict[str, str]:
 
 
 def _log(client: Any, run: str, *, parameters: dict[str, str], metrics: dict[str, float]) -> None:
-    import time
-
     from mlflow.entities import Metric, Param
 
     at = int(time.time() * 1000)
@@ -195,6 +201,17 @@ def _log(client: Any, run: str, *, parameters: dict[str, str], metrics: dict[str
     client.log_batch(run, metrics=[Metric(n, v, at, 0) for n, v in metrics.items()], params=params[:100])
     for start in range(100, len(params), 100):
         client.log_batch(run, params=params[start : start + 100])
+
+
+def _store_files(client: Any, run: Any, folder: Path, artifact: str) -> None:
+    """Hand the files to MLflow; on this machine the folder is moved, which copies nothing."""
+    root = _local_path(run.info.artifact_uri)
+    if root is None:
+        with _environment(BULK):
+            client.log_artifacts(run.info.run_id, str(folder), artifact)
+        return
+    root.mkdir(parents=True, exist_ok=True)
+    shutil.move(folder, root / artifact)
 
 
 def _ensure_name(client: Any, name: str) -> None:
@@ -263,11 +280,10 @@ def _local_path(uri: str) -> Path | None:
 def _open(uri: str, home: Path) -> Any:
     """Open MLflow once a process; a file lock stands around it, since two that open a fresh SQLite store break it."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    import logging
-
     from mlflow import MlflowClient
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for chatty in ("alembic", "mlflow.store.db.utils"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     if not uri.startswith("sqlite:///"):
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
     path = Path(uri.removeprefix("sqlite:///"))

@@ -1,5 +1,7 @@
 """The MLmodel file, so that MLflow shows the signature and loads the model with its own functions too."""
 
+# ruff: noqa: PLC0415 -- heavy libraries are imported where they are used
+
 from __future__ import annotations
 
 import platform

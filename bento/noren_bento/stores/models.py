@@ -1,4 +1,4 @@
-"""ModelStore: versions in MLflow's registry, each a run with its files, metrics and signature. All of MLflow is here."""
+"""ModelStore: versions in MLflow's registry, each one a run with its files, metrics and signature."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
 
 from noren_bento.errors import ConflictError, NorenError, NotFoundError
 from noren_bento.release.version import ModelVersion, Task, parse_version, require_name
 from noren_bento.settings import Settings
-from noren_bento.stores.mlflow_client import Tracking
+from noren_bento.stores.mlflow_client import Record, Tracking
 from noren_bento.stores.mlmodel import write_mlmodel
 from noren_bento.tagging.serialise import file_sha256
 from noren_bento.tagging.version_files import MANIFEST, NUMBER, VersionFiles, manifest_from_json
+from noren_bento.tagging.version_json import version_from_json, version_to_json
 
 ARTIFACT = "version"
 """Folder of a version's files within its run."""
@@ -41,13 +41,19 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class ModelStore:
-    """The versions of all models, at the tracking URI of the settings. Each call raises UnreachableError within 10 s."""
+    """The versions of all models, in MLflow. Each call raises UnreachableError within 10 s when it is down."""
 
     settings: Settings
 
     @property
     def _tracking(self) -> Tracking:
         return Tracking(self.settings)
+
+    def prepare(self) -> None:
+        """Open the store now, so that the first tag is quick; may run in a thread while the user works."""
+        import skops.io  # noqa: F401, PLC0415 -- one second of CPU that the first tag would spend
+
+        self._tracking.open()
 
     def url(self) -> str:
         """Where MLflow is: the server's address, or the URI to start `mlflow ui --backend-store-uri` with."""
@@ -157,7 +163,7 @@ class ModelStore:
             raise NorenError(f"{version} is no version of {name}. Name one of its own.")
         self._tracking.set_alias(name, "champion", found.number)
 
-    def _download(self, tracking: Tracking, record: Any) -> Path:
+    def _download(self, tracking: Tracking, record: Record) -> Path:
         folder = self.settings.home / "versions" / record.name / str(record.number)
         if folder.is_dir():
             return folder
@@ -181,8 +187,6 @@ class ModelStore:
 
 
 def _tags(draft: Draft) -> dict[str, str]:
-    from noren_bento.tagging.version_json import version_to_json
-
     tags = {
         "noren.digest": draft.version.digest,
         "noren.task": draft.version.signature.task,
@@ -192,9 +196,7 @@ def _tags(draft: Draft) -> dict[str, str]:
     return tags | ({"noren.version": record} if len(record) <= TAG_LIMIT else {})
 
 
-def _read_version(tracking: Tracking, record: Any) -> ModelVersion:
-    from noren_bento.tagging.version_json import version_from_json
-
+def _read_version(tracking: Tracking, record: Record) -> ModelVersion:
     if record.version_json:
         version = version_from_json(record.version_json.encode())
     else:

@@ -4,6 +4,8 @@ Two fits with the same state have the same digest, and so has a model that was w
 out has no say in any answer: library version marks, caches, thread counts, spent random generators, memory padding.
 """
 
+# ruff: noqa: PLC0415 -- heavy libraries are imported where they are used
+
 from __future__ import annotations
 
 import functools
@@ -22,12 +24,14 @@ SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes, type(Ell
 CALLABLES = (types.FunctionType, types.BuiltinFunctionType, type)
 
 UNUSED: Mapping[str, frozenset[str]] = {
-    "BaseHistGradientBoosting": frozenset({"_random_seed", "_feature_subsample_rng"}),
+    "BaseHistGradientBoosting": frozenset({"_random_seed"}),
+    "BaseSearchCV": frozenset({"cv_results_", "refit_time_"}),
+    "Bunch": frozenset({"_deprecated_key_to_warnings"}),
     "_BinMapper": frozenset({"n_threads", "random_state"}),
-    "BaseGradientBoosting": frozenset({"_rng"}),
-    "BaseMultilayerPerceptron": frozenset({"_random_state"}),
 }
-"""Attributes of scikit-learn classes that only fitting reads."""
+"""Attributes of scikit-learn classes that no prediction reads: seeds, times, marks."""
+
+GENERATORS = (np.random.RandomState, np.random.Generator, np.random.BitGenerator, np.random.SeedSequence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +128,12 @@ class _Walk:
             return _hash(b"scalar", value.dtype.str.encode(), value.tobytes())
         if isinstance(value, np.dtype):
             return _hash(b"dtype", repr(value).encode())
+        if isinstance(value, GENERATORS):
+            return _hash(b"generator", type(value).__name__.encode())
         if isinstance(value, CALLABLES):
             return self._refer(value, place)
+        if isinstance(value, np.ufunc):
+            return self._name("numpy", value.__name__, place)
         if isinstance(value, types.ModuleType):
             return _hash(b"module", value.__name__.encode())
         if type(value) in (list, tuple):
@@ -190,12 +198,14 @@ class _Walk:
     def _hash_state(self, kind: type, state: Any, place: str) -> bytes:
         if isinstance(state, tuple) and len(state) == 2 and isinstance(state[1], dict):  # with __slots__
             state = {**(state[0] or {}), **state[1]}
-        if not isinstance(state, dict):
-            return self.hash(state, place)
+        if kind.__module__ in ("sklearn.neighbors._kd_tree", "sklearn.neighbors._ball_tree"):
+            state = (*state[:7], *state[11:])  # between them: counters of queries
         if kind.__name__ == "Tree" and kind.__module__ == "sklearn.tree._tree":
             state = {**state, "nodes": _settled_nodes(state["nodes"])}
+        if state is not None and not isinstance(state, dict):
+            return self.hash(state, place)
         unused = _unused_attributes(kind)
-        kept = ((name, item) for name, item in state.items() if name not in unused)
+        kept = ((name, item) for name, item in (state or {}).items() if name not in unused)
         return _hash(
             b"state",
             *sorted(_hash(str(name).encode(), self.hash(item, f"{place}.{name}")) for name, item in kept),
@@ -213,7 +223,7 @@ class _Walk:
 
 def _module_of(target: Any) -> str:
     module = getattr(target, "__module__", None)
-    return module if isinstance(module, str) else ("numpy" if isinstance(target, np.ufunc) else "builtins")
+    return module if isinstance(module, str) else "builtins"
 
 
 @functools.cache

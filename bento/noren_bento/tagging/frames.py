@@ -1,8 +1,10 @@
 """Data of any usual container as a DataFrame, and back to what the model was fitted on."""
 
+# ruff: noqa: PLC0415 -- heavy libraries are imported where they are used
+
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,11 +118,9 @@ def _restore(series: pd.Series[Any], column: Column) -> pd.Series[Any]:
 
     if column.dtype != "category":
         if column.kind == "integer" and series.isna().any() and not column.dtype[0].isupper():
-            return (
-                series  # numpy's integers hold no missing value: it stays a float, as in the answer to null
-            )
+            return series  # numpy's integers hold no missing value: they stay floats
         try:
-            return series.astype(column.dtype)
+            return cast("pd.Series[Any]", cast(Any, series).astype(column.dtype))
         except (TypeError, ValueError) as error:
             raise NorenError(f"Column {column.name!r} does not convert to {column.dtype}: {error}.") from None
     ordered = isinstance(series.dtype, pd.CategoricalDtype) and bool(series.dtype.ordered)
@@ -131,13 +131,20 @@ def _restore(series: pd.Series[Any], column: Column) -> pd.Series[Any]:
 
 
 def category_values(column: Column) -> list[Any]:
-    """Return the declared categories as the values that they stand for: text, numbers or booleans, by the column's kind.
+    """Return the declared categories as the values that they stand for, by the column's kind: text, numbers, booleans.
 
     >>> category_values(Column("season", "integer", "category", categories=("1", "2")))
     [1, 2]
     """
-    convert = {"integer": int, "number": float, "boolean": "True".__eq__}.get(column.kind, str)
-    return [convert(text) for text in column.categories]
+    if column.kind == "integer":
+        return [int(text) for text in column.categories]
+    if column.kind == "number":
+        return [float(text) for text in column.categories]
+    return (
+        [text == "True" for text in column.categories]
+        if column.kind == "boolean"
+        else list(column.categories)
+    )
 
 
 def model_input(frame: pd.DataFrame, signature: Signature) -> Any:
@@ -148,7 +155,7 @@ def model_input(frame: pd.DataFrame, signature: Signature) -> Any:
 
 
 def profile_columns(frame: pd.DataFrame, signature: Signature) -> dict[str, NDArray[Any]]:
-    """Return each column as the array that a Profile counts: numbers as floats, text as objects with None for missing."""
+    """Return each column as what a Profile counts: numbers as floats, dates, text as objects with None for missing."""
     return {column.name: _profile_column(frame[column.name], column) for column in signature.columns}
 
 

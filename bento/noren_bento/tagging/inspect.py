@@ -1,5 +1,7 @@
 """What cannot be tagged: each question raises a NorenError that says what to change."""
 
+# ruff: noqa: PLC0415 -- heavy libraries are imported where they are used
+
 from __future__ import annotations
 
 import difflib
@@ -160,7 +162,8 @@ def require_importable(references: Iterable[Reference], own_modules: Iterable[st
             what = "a lambda" if "<lambda>" in reference.qualname else "defined inside a function"
             raise NorenError(
                 f"{reference.place} is {what} ({reference}), which cannot be loaded in another process. "
-                "Write it as a function or class at the top of a module, such as features.py, and tag --with features.py."
+                "Write it at the top of a module, such as features.py, import it from there, fit again, "
+                "and tag --with features.py."
             )
         top = reference.module.partition(".")[0]
         if top == "__main__":

@@ -1,5 +1,7 @@
 """Lineage: where a version comes from: code, data, libraries, person, machine."""
 
+# ruff: noqa: PLC0415 -- heavy libraries are imported where they are used
+
 from __future__ import annotations
 
 import getpass

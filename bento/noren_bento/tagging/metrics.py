@@ -1,5 +1,7 @@
 """The task's standard metrics of a model on its test data."""
 
+# ruff: noqa: PLC0415 -- heavy libraries are imported where they are used
+
 from __future__ import annotations
 
 import math

@@ -38,7 +38,8 @@ def _require_same_source(name: str, path: Path) -> None:
     source = path if path.is_file() else path / "__init__.py"
     if imported is not None and Path(imported).resolve() != source.resolve():
         raise NorenError(
-            f"--with {path}: the model was fitted with {name!r} from {imported}. Name that file, or import the other one."
+            f"--with {path}: the model was fitted with {name!r} from {imported}. "
+            "Name that file, or import this one and fit again."
         )
 
 

@@ -39,6 +39,7 @@ def _distribution(module: str) -> str:
     found = metadata.packages_distributions().get(module)
     if not found:
         raise NorenError(
-            f"The model needs {module!r}, and no installed distribution provides it. Tag --with its source, or install it."
+            f"The model needs {module!r}, and no installed distribution provides it. "
+            "Tag --with its source, or install it."
         )
     return found[0]

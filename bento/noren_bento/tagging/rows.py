@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from noren_bento.release.version import Column, Signature
+from noren_bento.release.version import Column, Kind, Signature
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,16 +26,18 @@ def to_rows(frame: pd.DataFrame, signature: Signature) -> list[dict[str, JsonVal
     return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
 
 
+CONVERT: dict[Kind, Callable[[Any], JsonValue]] = {
+    "number": float,
+    "integer": int,
+    "boolean": bool,
+    "text": str,
+    "datetime": lambda moment: str(moment.isoformat()),
+}
+
+
 def _values(series: pd.Series[Any], column: Column) -> list[JsonValue]:
-    convert = {
-        "number": float,
-        "integer": int,
-        "boolean": bool,
-        "text": str,
-        "datetime": lambda moment: str(moment.isoformat()),
-    }[column.kind]
-    missing = series.isna().tolist()
+    convert = CONVERT[column.kind]
     return [
-        None if gone else convert(value)
-        for value, gone in zip(series.astype(object).tolist(), missing, strict=True)
+        None if missing else convert(value)
+        for value, missing in zip(series.astype(object).tolist(), series.isna().tolist(), strict=True)
     ]

@@ -4,6 +4,8 @@ A file is read only after its SHA-256 was compared with the one recorded when it
 only types on our list and those of the version's own modules; never types that the file itself names as trusted.
 """
 
+# ruff: noqa: PLC0415 -- heavy libraries are imported where they are used
+
 from __future__ import annotations
 
 import hashlib
@@ -20,36 +22,40 @@ Format = Literal["skops", "cloudpickle"]
 FILES: dict[Format, str] = {"skops": "model.skops", "cloudpickle": "model.pkl"}
 
 
-def write_model(model: Any, folder: Path, *, own_modules: Collection[str] = ()) -> Format:
-    """Write a model into a folder and return the format that was used; warns where it had to be cloudpickle."""
+def write_model(model: Any, folder: Path, *, own_modules: Collection[str] = ()) -> tuple[Format, Any]:
+    """Write a model into a folder; return the format that was used, and the model as it is read again.
+
+    Warns where the format had to be cloudpickle. Raises NorenError for what neither can store.
+    """
     import skops.io
 
     path = folder / FILES["skops"]
     try:
         skops.io.dump(model, path)
-        unknown = _unknown_types(path, own_modules)
-    except Exception as error:  # whatever skops cannot write, cloudpickle may
-        unknown = [f"{type(error).__name__}: {error}"[:200]]
-    if not unknown:
-        return "skops"
-    path.unlink(missing_ok=True)
-    _write_pickle(model, folder / FILES["cloudpickle"])
+        return "skops", _load_skops(path, own_modules)
+    except Exception as error:  # whatever skops cannot write or has not reviewed, cloudpickle may
+        path.unlink(missing_ok=True)
+        reason = str(error) if isinstance(error, NorenError) else f"skops cannot write it ({error})"
+    again = _write_pickle(model, folder / FILES["cloudpickle"])
     warnings.warn(
-        f"{type(model).__name__} is stored with cloudpickle, because skops has not reviewed {', '.join(unknown[:3])}. "
-        "Loading a pickle runs code: load it only from a store that you trust. Noren compares its SHA-256 first.",
+        f"{type(model).__name__} is stored with cloudpickle: {reason[:300].rstrip('.')}. "
+        "Loading a pickle runs code, so Noren compares its SHA-256 first: tag only models that you trust.",
         stacklevel=2,
     )
-    return "cloudpickle"
+    return "cloudpickle", again
 
 
-def _write_pickle(model: Any, path: Path) -> None:
+def _write_pickle(model: Any, path: Path) -> Any:
     import cloudpickle
 
     try:
-        path.write_bytes(cloudpickle.dumps(model))
+        data = cloudpickle.dumps(model)
+        path.write_bytes(data)
+        return cloudpickle.loads(data)
     except Exception as error:
         raise NorenError(
-            f"{type(model).__name__} cannot be stored: {error}. Remove open files, connections and locks from the model."
+            f"{type(model).__name__} cannot be stored: {error}. "
+            "Remove open files, connections and locks from the model."
         ) from error
 
 
@@ -57,32 +63,29 @@ def read_model(folder: Path, form: Format, *, sha256: str, own_modules: Collecti
     """Read a model whose file has this SHA-256; raises NorenError, with nothing loaded, for any other file."""
     path = folder / FILES[form]
     require_sha256(path, sha256)
-    if form == "cloudpickle":
-        import cloudpickle
+    if form == "skops":
+        return _load_skops(path, own_modules)
+    import cloudpickle
 
-        return cloudpickle.loads(path.read_bytes())
+    return cloudpickle.loads(path.read_bytes())
+
+
+def _load_skops(path: Path, own_modules: Collection[str]) -> Any:
+    """Load with our list and the types of the version's own modules, whose sources were compared too."""
     import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
 
-    unknown = _unknown_types(path, own_modules)
-    if unknown:
+    trusted = list(REVIEWED)
+    if own_modules:
+        found = skops.io.get_untrusted_types(file=path)
+        trusted += [name for name in found if name.partition(".")[0] in own_modules]
+    try:
+        return skops.io.load(path, trusted=trusted)
+    except UntrustedTypesFoundException as error:
+        unknown = sorted(set(error.unsafe) - set(trusted)) if hasattr(error, "unsafe") else [str(error)]
         raise NorenError(
-            f"{path} holds types that nobody has reviewed: {', '.join(unknown[:5])}. It was not loaded. Tag the model again."
-        )
-    return skops.io.load(path, trusted=_trusted_types(path, own_modules))
-
-
-def _unknown_types(path: Path, own_modules: Collection[str]) -> list[str]:
-    import skops.io
-
-    found = skops.io.get_untrusted_types(file=path)
-    return [name for name in found if name not in REVIEWED and name.partition(".")[0] not in own_modules]
-
-
-def _trusted_types(path: Path, own_modules: Collection[str]) -> list[str]:
-    import skops.io
-
-    own = [name for name in skops.io.get_untrusted_types(file=path) if name.partition(".")[0] in own_modules]
-    return [*REVIEWED, *own]
+            f"nobody has reviewed {', '.join(unknown[:5])}, and {path.name} needs them; it was not loaded."
+        ) from None
 
 
 def file_sha256(path: Path) -> str:

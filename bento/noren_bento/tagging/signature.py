@@ -1,8 +1,11 @@
 """Signature from a model and its data: what each column holds, what the model gives, which columns may be missing."""
 
+# ruff: noqa: PLC0415 -- heavy libraries are imported where they are used
+
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,7 +102,7 @@ def _read_kind(name: str, series: pd.Series[Any]) -> Kind:
         "floating": "number",
         "mixed-integer-float": "number",
     }
-    held = types.infer_dtype(series, skipna=True) if dtype == object or dtype.kind in "US" else str(dtype)
+    held = types.infer_dtype(series, skipna=True) if dtype.kind in "OUS" else str(dtype)
     if held not in kinds:
         raise NorenError(f"Column {name!r} holds {held} values, which a JSON request cannot carry. {FIX}")
     return kinds[held]
@@ -120,8 +123,6 @@ def _with_proven_missing(model: Any, signature: Signature, frame: pd.DataFrame) 
 
     Integers and booleans stay required: numpy's types have no missing value, so null would change the column's type.
     """
-    from dataclasses import replace
-
     asked = [c.name for c in signature.columns if not c.missing and c.kind not in ("integer", "boolean")]
     taken = _columns_answered(model, signature, frame, asked)
     columns = tuple(replace(c, missing=c.missing or c.name in taken) for c in signature.columns)

@@ -1,5 +1,7 @@
 """Tagging: a fitted model and its data become an immutable version in the model store."""
 
+# ruff: noqa: PLC0415 -- heavy libraries are imported where they are used
+
 from __future__ import annotations
 
 import time
@@ -30,7 +32,7 @@ from noren_bento.tagging.lineage import read_dataset, read_lineage
 from noren_bento.tagging.metrics import measure
 from noren_bento.tagging.modules import read_sources, require_modules
 from noren_bento.tagging.requirements import read_requirements
-from noren_bento.tagging.serialise import FILES, read_model, write_model
+from noren_bento.tagging.serialise import write_model
 from noren_bento.tagging.signature import read_signature, read_task
 from noren_bento.tagging.staging import staging_folder
 from noren_bento.tagging.write_files import Contents, Rows, write_contents, write_manifest
@@ -169,21 +171,19 @@ def _predict(model: Any, rows: Rows, signature: Signature, split: str) -> NDArra
 
 def _write(subject: Subject, contents: Contents, name: str, folder: Path) -> tuple[ModelVersion, str]:
     """Write the version's folder, prove that the model can be read again, and return it without its number."""
-    form = write_model(subject.model, folder, own_modules=subject.own_modules)
+    form, again = write_model(subject.model, folder, own_modules=subject.own_modules)
     always = ["skops" if form == "skops" else "cloudpickle", "numpy"]
     if subject.signature.container == "frame":
         always.append("pandas")
     requirements = read_requirements(subject.state.references, subject.own_modules, always=always)
     version = ModelVersion(name, 0, subject.state.digest, subject.signature, requirements)
     write_contents(contents, version, folder)
-    manifest, digest = write_manifest(version, form, folder)
-    again = read_model(folder, form, sha256=manifest.files[FILES[form]], own_modules=subject.own_modules)
     if read_state(again, read_sources(subject.modules)).digest != subject.state.digest:
         raise NorenError(
             f"{type(subject.model).__name__} is another model after it was stored with {form} and read again. "
             "Tell us, with the model's class; until then store its state in plain attributes."
         )
-    return version, digest
+    return version, write_manifest(version, form, folder)
 
 
 def _parameters(model: Any) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """VersionFiles: typed, checked access to the folder of one tagged version."""
 
+# ruff: noqa: PLC0415 -- heavy libraries are imported where they are used
+
 from __future__ import annotations
 
 import json

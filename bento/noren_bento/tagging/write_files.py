@@ -1,5 +1,7 @@
 """Writing the folder of one version, before the registry knows it."""
 
+# ruff: noqa: PLC0415 -- heavy libraries are imported where they are used
+
 from __future__ import annotations
 
 import json
@@ -70,8 +72,8 @@ def _target_frame(rows: Rows) -> pd.DataFrame:
     return pd.DataFrame({} if rows.y is None else {"y": rows.y})
 
 
-def write_manifest(version: ModelVersion, serialisation: Format, folder: Path) -> tuple[Manifest, str]:
-    """Write `noren.json` over all files that the folder holds now; return it and its own SHA-256."""
+def write_manifest(version: ModelVersion, serialisation: Format, folder: Path) -> str:
+    """Write `noren.json` over all files that the folder holds now; return its own SHA-256."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     manifest = Manifest(
         format=FORMAT,
@@ -80,4 +82,4 @@ def write_manifest(version: ModelVersion, serialisation: Format, folder: Path) -
         files={path.relative_to(folder).as_posix(): file_sha256(path) for path in files},
     )
     (folder / MANIFEST).write_bytes(manifest_to_json(manifest))
-    return manifest, file_sha256(folder / MANIFEST)
+    return file_sha256(folder / MANIFEST)
