@@ -94,14 +94,19 @@ def judge(name: str, value: Scalar | None, *, limit: Limit, because: str = "") -
     if value is None:
         return Verdict(name, Outcome.UNSURE, limit=limit.text, because=f"not measured{reason}")
     passed = limit.meets(value)
-    words = limit.text if limit.equals is None else f"what it must be, {show(limit.equals)}"
     return Verdict(
         name,
         Outcome.PASS if passed else Outcome.FAIL,
         value=None if isinstance(value, str) else float(value),
         limit=limit.text,
-        because=f"{show(value)} is {'' if passed else 'not '}{words}{reason}",
+        because=f"{show(value)}{_compare(limit, passed)}{reason}",
     )
+
+
+def _compare(limit: Limit, passed: bool) -> str:
+    if limit.equals is None:
+        return f" is {limit.text}" if passed else f" is not {limit.text}"
+    return ", as it must be" if passed else f", not {show(limit.equals)}"
 
 
 def plain(name: str, value: object) -> Scalar | None:

@@ -1,0 +1,167 @@
+"""Subject: what a validation notebook is given, and the proof of which model it really tested.
+
+from noren_validation import open_subject
+
+subject = open_subject(subject)      # the papermill parameter is the path of a JSON file
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from noren_bento.errors import NorenError
+from noren_bento.release.version import ModelVersion, Signature
+from noren_validation.checks import prove_digest
+
+if TYPE_CHECKING:
+    from noren_bento.serving.predictor import Predictor
+    from noren_bento.settings import Settings
+    from noren_bento.tagging.version_files import VersionFiles
+    from noren_validation.client import Client
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The settings that validation measures against; each is explained in Settings."""
+
+    p99_ms: float
+    max_bytes: int
+    min_score: float
+    psi_limit: float
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Take the limits out of the settings: a notebook is shown nothing else, for it may end in a report."""
+    return Limits(settings.p99_ms, settings.max_bytes, settings.min_score, settings.psi_limit)
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectFile:
+    """The JSON that names a subject's parts. It lacks the digest: that has to be read from what is loaded."""
+
+    files: str
+    """Folder of the tagged version."""
+    bento: str
+    """Folder of the built bento."""
+    bytes: int
+    """Size of the built bento."""
+    settings: Limits
+    champion: str | None = None
+    """Folder of the champion's bento; None at the first release."""
+    service_url: str | None = None
+    """Where the candidate's bento is served; None for notebooks that do not need it."""
+    format: int = FORMAT
+
+
+def write_subject(path: Path, subject: SubjectFile) -> None:
+    """Write the file that a notebook is given."""
+    path.write_bytes(msgspec.json.encode(asdict(subject)))
+
+
+class Subject:
+    """One built bento under test. Its parts are loaded when they are first asked for."""
+
+    def __init__(self, file: SubjectFile) -> None:
+        self._file = file
+        self.settings = file.settings
+        """The limits to measure against: p99_ms, max_bytes, min_score, psi_limit."""
+        self.bytes = file.bytes
+        """Size of the built bento."""
+
+    @cached_property
+    def files(self) -> VersionFiles:
+        """The tagged version: its original model, reference and test data, metrics, lineage."""
+        from noren_bento.tagging.version_files import VersionFiles  # noqa: PLC0415 -- heavy
+
+        return VersionFiles(Path(self._file.files))
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """The candidate's bento, loaded in this process: it answers as the service does."""
+        from noren_bento.serving.predictor import predictor_of_bento  # noqa: PLC0415 -- heavy
+
+        return predictor_of_bento(Path(self._file.bento))
+
+    @cached_property
+    def champion(self) -> Predictor | None:
+        """The champion's bento, loaded in this process; None at the first release."""
+        from noren_bento.serving.predictor import predictor_of_bento  # noqa: PLC0415 -- heavy
+
+        return predictor_of_bento(Path(self._file.champion)) if self._file.champion else None
+
+    @property
+    def has_champion(self) -> bool:
+        """Whether there is a champion to compare with; loads nothing."""
+        return self._file.champion is not None
+
+    @property
+    def champion_rows(self) -> list[dict[str, Any]]:
+        """Reference rows of the champion as a request's rows: what its callers send; empty without a champion."""
+        from noren_bento.serving.predictor import MODEL_FOLDER, read_replay  # noqa: PLC0415 -- heavy
+
+        return read_replay(Path(self._file.champion) / MODEL_FOLDER) if self._file.champion else []
+
+    @property
+    def service_url(self) -> str:
+        """Where the candidate's bento is served; raises NorenError in a notebook that did not ask for a service."""
+        if self._file.service_url is None:
+            raise NorenError(
+                "This notebook said that it needs no service (metadata noren.service is false), but asks for its "
+                "address. Remove that entry from the notebook's metadata."
+            )
+        return self._file.service_url
+
+    @property
+    def version(self) -> ModelVersion:
+        """The version under test."""
+        return self.files.version
+
+    @property
+    def signature(self) -> Signature:
+        """What the model takes and gives."""
+        return self.version.signature
+
+    def prove_files(self) -> str:
+        """Report the digest of the version whose data this notebook reads, and return it; loads no model."""
+        prove_digest(str(self.version), self.version.digest)
+        return self.version.digest
+
+    def prove_service(self, client: Client) -> str:
+        """Ask the service what it serves, report that digest to the gate, and return it."""
+        told = client.version()
+        prove_digest(str(told.get("model")), str(told.get("digest")))
+        return str(told.get("digest"))
+
+    def prove_digest(self) -> str:
+        """Load the built bento, report its digest to the gate, and return it."""
+        digest = self.predictor.digest
+        prove_digest(self.predictor.version, digest)
+        return digest
+
+
+def open_subject(path: str | Path) -> Subject:
+    """Open the subject that the parameter names; NorenError when it is not one.
+
+    >>> open_subject("")
+    Traceback (most recent call last):
+    noren_bento.errors.NorenError: '' is not a subject's file. %validate gives the notebook one as the parameter \
+`subject`; to try a notebook by hand, call noren_validation.make_subject(...).
+    """
+    try:
+        file = msgspec.json.decode(Path(path).read_bytes(), type=SubjectFile)
+    except (OSError, msgspec.MsgspecError) as error:
+        reason = f" ({error})" if isinstance(error, msgspec.MsgspecError) else ""
+        raise NorenError(
+            f"{str(path)!r} is not a subject's file{reason}. %validate gives the notebook one as the parameter "
+            "`subject`; to try a notebook by hand, call noren_validation.make_subject(...)."
+        ) from None
+    if file.format != FORMAT:
+        raise NorenError(f"{path} has format {file.format}; this Noren reads {FORMAT}. Run %validate again.")
+    return Subject(file)
