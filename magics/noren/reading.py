@@ -1,0 +1,52 @@
+"""What a view reads out of a snapshot: has it ended, does it need a person, who is who, was a user hurt."""
+
+from __future__ import annotations
+
+from noren.wording import plural, short
+from noren_bento.control.snapshot import ArmView, Snapshot
+from noren_bento.release.check import Outcome
+
+VERDICT_WORDS = {Outcome.PASS: "safe", Outcome.UNSURE: "undecided", Outcome.FAIL: "regressed"}
+
+
+def has_ended(s: Snapshot) -> bool:
+    """Whether the release wants nothing any more: promoted or rolled back."""
+    return s.state in ("promoted", "rolled back")
+
+
+def has_stopped(s: Snapshot) -> bool:
+    """Whether a stage failed."""
+    return any(stage.status == "failed" for stage in s.stages)
+
+
+def is_troubled(s: Snapshot) -> bool:
+    """Whether a stage or a guardrail failed."""
+    return has_stopped(s) or any(verdict.outcome is Outcome.FAIL for verdict in s.verdicts)
+
+
+def change(s: Snapshot) -> str:
+    """Return `v2 → v3`; only `v3` at the first release."""
+    return f"{short(s.champion)} → {short(s.candidate)}" if s.champion else short(s.candidate)
+
+
+def roles(s: Snapshot) -> list[tuple[ArmView, str, str]]:
+    """Each arm with its role in this release, which gives the colour, and the word for what it is now."""
+    words = {
+        "promoted": {"candidate": "champion", "champion": "previous"},
+        "rolled back": {"candidate": "rolled back"},
+    }.get(s.state, {})
+    known = [(arm, "candidate" if arm.version == s.candidate else "champion") for arm in s.arms]
+    return [(arm, role, words.get(role, role)) for arm, role in known]
+
+
+def harm(s: Snapshot) -> tuple[bool, str]:
+    """Whether a user saw a failure, and the sentence that says so."""
+    requests = sum(arm.requests for arm in s.arms)
+    failed, harmed = sum(arm.failed for arm in s.arms), sum(arm.harmed for arm in s.arms)
+    if not requests:
+        return False, "No requests yet."
+    if harmed:
+        return True, f"{plural(harmed, 'request')} failed for users."
+    if failed:
+        return False, f"Every request was answered, {failed:,} of them at the second try."
+    return False, "Every request was answered."

@@ -1,0 +1,102 @@
+"""Numbers as words: how a release view writes shares, times and counts. release_view.js writes them the same way."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+THIN = "\u202f"
+UNKNOWN = "–"
+
+
+def fixed(number: float, digits: int) -> str:
+    """Round half up on the exact value, as JavaScript's toFixed does.
+
+    >>> fixed(12.5, 0), fixed(1.005, 2)
+    ('13', '1.00')
+    """
+    return str(Decimal(number).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
+
+
+def plural(count: int, noun: str) -> str:
+    """Count things.
+
+    >>> plural(1, "row"), plural(3410, "row")
+    ('1 row', '3,410 rows')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def short(version: str) -> str:
+    """Return `v3` of `churn/3`."""
+    return f"v{version.rpartition('/')[2]}"
+
+
+def share(rate: float | None) -> str:
+    """A share from 0 to 1 in percent.
+
+    >>> [share(rate).replace(THIN, " ") for rate in (None, 0.0, 0.00001, 0.0012, 0.0123, 0.114)]
+    ['–', '0 %', '< 0.01 %', '0.12 %', '1.2 %', '11 %']
+    """
+    if rate is None:
+        return UNKNOWN
+    percent = 100 * rate
+    if 0 < percent < 0.01:
+        return f"<{THIN}0.01{THIN}%"
+    digits = 0 if percent == 0 or percent >= 10 else 1 if percent >= 1 else 2
+    return f"{fixed(percent, digits)}{THIN}%"
+
+
+def latency(ms: float | None) -> str:
+    """A latency given in milliseconds.
+
+    >>> [latency(ms).replace(THIN, " ") for ms in (None, 4.13, 41.3, 1240.0)]
+    ['–', '4.1 ms', '41 ms', '1.2 s']
+    """
+    if ms is None:
+        return UNKNOWN
+    if ms >= 1000:
+        return f"{fixed(ms / 1000, 1)}{THIN}s"
+    return f"{fixed(ms, 1 if ms < 10 else 0)}{THIN}ms"
+
+
+def duration(seconds: float) -> str:
+    """How long something takes.
+
+    >>> [duration(seconds).replace(THIN, " ") for seconds in (0.81, 34.0, 240.0, 7500.0)]
+    ['0.8 s', '34 s', '4 min', '2 h 5 min']
+    """
+    if seconds < 90:
+        return f"{fixed(seconds, 1 if seconds < 10 else 0)}{THIN}s"
+    minutes = math.floor(seconds / 60 + 0.5)
+    return f"{minutes}{THIN}min" if minutes < 60 else f"{minutes // 60}{THIN}h {minutes % 60}{THIN}min"
+
+
+def clock(at: float, now: float) -> str:
+    """A time of day on this machine's clock, with its date where that is a day or more ago."""
+    time = datetime.fromtimestamp(at)
+    return f"{time:%H:%M}" if now - at < 86_400 else f"{time:%Y-%m-%d %H:%M}"
+
+
+def odds(log_evidence: float | None) -> str:
+    """An e-value as the odds that it is: what a bet of 1 against "all is well" has won; nothing below 2 to 1.
+
+    >>> odds(0.5), odds(6.8), odds(20.0)
+    ('', 'Evidence 900 to 1', 'Evidence over 1,000,000 to 1')
+    """
+    if log_evidence is None or log_evidence < math.log(2):
+        return ""
+    if log_evidence >= math.log(1e6):
+        return "Evidence over 1,000,000 to 1"
+    return f"Evidence {significant(math.exp(log_evidence)):,} to 1"
+
+
+def significant(number: float) -> float | int:
+    """Two significant digits; whole numbers without a point.
+
+    >>> significant(6.6859), significant(897.8)
+    (6.7, 900)
+    """
+    rounded = float(f"{number:.2g}")
+    return int(rounded) if rounded.is_integer() else rounded
