@@ -73,7 +73,7 @@ def require_name(name: str) -> str:
     noren_bento.errors.NorenError: '../etc' is not a model name. Use 1 to 64 letters, digits, '.', '_' or '-', \
 starting with a letter or digit.
     """
-    if not NAME.match(name):
+    if not NAME.fullmatch(name):
         raise NorenError(
             f"{name[:80]!r} is not a model name. "
             "Use 1 to 64 letters, digits, '.', '_' or '-', starting with a letter or digit."

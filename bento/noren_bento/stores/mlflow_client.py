@@ -10,6 +10,7 @@ import shutil
 import socket
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,11 +23,10 @@ from urllib.request import url2pathname
 import psutil
 from filelock import FileLock
 
-from noren_bento.errors import NorenError, UnreachableError
+from noren_bento.errors import NorenError
 from noren_bento.settings import Settings
+from noren_bento.stores.reach import public_uri, require_answer, unreachable
 
-PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
-CONNECT_SECONDS = 3.0
 QUICK = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "3", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 BULK = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "120", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 PENDING = "noren.pending"
@@ -145,9 +145,9 @@ class Tracking:
     def _calls(self, environment: dict[str, str]) -> Iterator[Any]:
         """Give a client whose waits are bounded; MLflow's and the network's errors become ours."""
         uri = self.settings.tracking_uri
-        _require_answer(uri)
+        require_answer(uri)
         with _environment(environment):
-            client = _open(uri, self.settings.home)
+            client = _open(uri)
             from mlflow.exceptions import MlflowException
 
             try:
@@ -155,8 +155,8 @@ class Tracking:
             except MlflowException as error:
                 code = int(error.get_http_status_code())  # type: ignore[no-untyped-call]
                 if code >= 500 and urlsplit(uri).scheme in ("http", "https"):
-                    raise _unreachable(uri, str(error)[:200]) from error
-                raise NorenError(f"MLflow at {_public(uri)} refused: {str(error)[:300]}") from error
+                    raise unreachable(uri, str(error)[:200]) from error
+                raise NorenError(f"MLflow at {public_uri(uri)} refused: {str(error)[:300]}") from error
 
     def _experiment(self, client: Any, name: str) -> str:
         """The experiment of a model: its own name. Local stores keep the files under NOREN_HOME."""
@@ -277,63 +277,24 @@ def _local_path(uri: str) -> Path | None:
 
 
 @cache
-def _open(uri: str, home: Path) -> Any:
+def _open(uri: str) -> Any:
     """Open MLflow once a process; a file lock stands around it, since two that open a fresh SQLite store break it."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    from mlflow import MlflowClient
-
     for chatty in ("alembic", "mlflow.store.db.utils"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    if not uri.startswith("sqlite:///"):
-        return MlflowClient(tracking_uri=uri, registry_uri=uri)
-    path = Path(uri.removeprefix("sqlite:///"))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock"):
-        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-        client.get_experiment("0")
-        client.search_registered_models(max_results=1)
-        return client
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of MLflow about its own imports; a user can do nothing about them
+        from mlflow import MlflowClient
 
-
-def _require_answer(uri: str) -> None:
-    """Raise UnreachableError unless the server answers at all: MLflow itself would wait four minutes."""
-    parts = urlsplit(uri)
-    scheme = parts.scheme.partition("+")[0]
-    if not parts.hostname or scheme not in PORTS:
-        return
-    if scheme in ("http", "https"):
-        _require_health(uri)
-        return
-    try:
-        socket.create_connection(
-            (parts.hostname, parts.port or PORTS[scheme]), timeout=CONNECT_SECONDS
-        ).close()
-    except OSError as error:
-        raise _unreachable(uri, str(error)) from None
-
-
-def _require_health(uri: str) -> None:
-    import httpx
-
-    try:
-        answer = httpx.get(f"{uri.rstrip('/')}/health", timeout=CONNECT_SECONDS)
-    except httpx.HTTPError as error:
-        raise _unreachable(uri, str(error) or type(error).__name__) from None
-    if answer.status_code >= 500:
-        raise _unreachable(uri, f"it answers {answer.status_code}")
-
-
-def _unreachable(uri: str, why: str) -> UnreachableError:
-    return UnreachableError(
-        f"MLflow at {_public(uri)} does not answer: {why}. "
-        "Start it, or set NOREN_TRACKING_URI to one that runs; without it Noren uses a file of its own."
-    )
-
-
-def _public(uri: str) -> str:
-    """The URI without a password."""
-    parts = urlsplit(uri)
-    return uri.replace(f":{parts.password}@", ":***@") if parts.password else uri
+        if not uri.startswith("sqlite:///"):
+            return MlflowClient(tracking_uri=uri, registry_uri=uri)
+        path = Path(uri.removeprefix("sqlite:///"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+            client.get_experiment("0")
+            client.search_registered_models(max_results=1)
+            return client
 
 
 @contextmanager

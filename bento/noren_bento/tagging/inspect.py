@@ -54,7 +54,7 @@ def _is_fitted(model: Any) -> bool:
 
 
 def read_split(
-    data: Any, split: str, *, needs_target: bool = True
+    data: Any, split: str, *, target_needed: bool = True
 ) -> tuple[pd.DataFrame, NDArray[Any] | None]:
     """Return (frame, y) of a split given as (X, y); raises for what is missing or does not go together.
 
@@ -72,7 +72,7 @@ def read_split(
             f"X of {split} is empty, {frame.shape[0]} rows × {frame.shape[1]} columns. Pass {example}."
         )
     if data[1] is None:
-        if needs_target:
+        if target_needed:
             raise NorenError(f"{split} has no target: y is None. Pass {example}.")
         return frame, None
     y = _read_target(data[1], split)

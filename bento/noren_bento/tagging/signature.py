@@ -43,6 +43,15 @@ def read_signature(model: Any, X: Any, frame: pd.DataFrame, y: Any) -> Signature
     return _with_proven_missing(model, signature, frame)
 
 
+def needs_target(model: Any) -> bool:
+    """Whether the model's data must come with a target: all but scikit-learn's clusterings and outlier detectors."""
+    from sklearn.base import BaseEstimator
+    from sklearn.utils import get_tags
+
+    known = get_tags(model).estimator_type if isinstance(model, BaseEstimator) else None
+    return known not in ("clusterer", "outlier_detector")
+
+
 def read_task(model: Any, y: Any) -> Task:
     """Return what the model is for: scikit-learn says so, other libraries by `predict_proba` or by the target."""
     from sklearn.base import BaseEstimator
@@ -54,8 +63,6 @@ def read_task(model: Any, y: Any) -> Task:
             return TASKS[kind]
     if hasattr(model, "predict_proba") or hasattr(model, "classes_"):
         return "classification"
-    if y is None:
-        return "clustering"
     return "regression" if np.asarray(y).dtype.kind in "fiu" else "classification"
 
 

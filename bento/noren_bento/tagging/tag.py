@@ -1,6 +1,6 @@
 """Tagging: a fitted model and its data become an immutable version in the model store."""
 
-# ruff: noqa: PLC0415 -- heavy libraries are imported where they are used
+
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from noren_bento.tagging.metrics import measure
 from noren_bento.tagging.modules import read_sources, require_modules
 from noren_bento.tagging.requirements import read_requirements
 from noren_bento.tagging.serialise import write_model
-from noren_bento.tagging.signature import read_signature, read_task
+from noren_bento.tagging.signature import needs_target, read_signature, read_task
 from noren_bento.tagging.staging import staging_folder
 from noren_bento.tagging.write_files import Contents, Rows, write_contents, write_manifest
 
@@ -103,9 +103,7 @@ def tag_model(
 
 
 def _read_rows(model: Any, data: Any, split: str) -> Rows:
-    from sklearn.base import is_clusterer, is_outlier_detector
-
-    frame, y = read_split(data, split, needs_target=not (is_clusterer(model) or is_outlier_detector(model)))
+    frame, y = read_split(data, split, target_needed=needs_target(model))
     require_columns(model, data[0], frame, split=split)
     return Rows(frame, y)
 
