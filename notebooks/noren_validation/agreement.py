@@ -27,3 +27,9 @@ def agreeing_rows(expected: Answers, given: Answers) -> NDArray[np.bool_]:
     if expected.probabilities is not None and given.probabilities is not None:
         agree &= (np.abs(expected.probabilities - given.probabilities) <= TOLERANCE).all(axis=1)
     return np.asarray(agree, dtype=np.bool_)
+
+
+def take_rows(answers: Answers, rows: NDArray[np.bool_]) -> Answers:
+    """Keep the answers of some rows, given a mask of shape (rows,)."""
+    probabilities = None if answers.probabilities is None else answers.probabilities[rows]
+    return Answers(answers.predictions[rows], probabilities)

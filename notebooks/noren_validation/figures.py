@@ -43,11 +43,10 @@ def interval_figure(
     x = Scale(min(values) - margin, max(values) + margin, 110, WIDTH - 90)
     bottom = 26.0 + 34 * len(intervals)
     parts: list[object] = []
-    for name, mark in marks:
-        parts += [
-            line(x(mark), 16, x(mark), bottom, dashes="4 3"),
-            text(x(mark), 11, name, anchor="middle", faint=True),
-        ]
+    for mark in sorted({mark for _, mark in marks}):
+        names = ", ".join(name for name, at in marks if at == mark)
+        parts.append(line(x(mark), 16, x(mark), bottom, dashes="4 3"))
+        parts.append(text(x(mark), 11, names, anchor="middle", faint=True))
     for row, (name, one) in enumerate(intervals):
         parts.append(_interval_row(name, one, x, 40.0 + 34 * row))
     words = "; ".join(f"{name} {one}" for name, one in intervals)

@@ -134,7 +134,7 @@ def show(value: object) -> str:
     number = float(value)
     if not math.isfinite(number):
         return str(number)
-    if number == int(number) or abs(number) >= 10_000:
+    if number == int(number) or abs(number) >= 1_000:
         return f"{round(number):,}"
     return f"{number:.4g}"
 

@@ -27,6 +27,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 def render_notebook(notebook: Mapping[str, Any]) -> tuple[str, Markup]:
     """Return the notebook's title (its first heading; empty when it has none) and its body."""
     title, parts = "", []
+    code: list[str] = []
     for cell in notebook.get("cells", ()):
         if _SKIPPED_TAGS & set(cell.get("metadata", {}).get("tags", ())):
             continue
@@ -34,11 +35,12 @@ def render_notebook(notebook: Mapping[str, Any]) -> tuple[str, Markup]:
             source = source_of(cell)
             if not title and (heading := re.match(r"\s*# +(.+)\n?", source)):
                 title, source = heading[1].strip(), source[heading.end() :]
-            parts.append(render_markdown(source))
+            parts += [_fold(code), render_markdown(source)]
+            code = []
         elif cell.get("cell_type") == "code" and source_of(cell).strip():
             parts += [render_output(output) for output in cell.get("outputs", ())]
-            parts.append(_fold("code", source_of(cell)))
-    return title, join(*parts)
+            code.append(source_of(cell))
+    return title, join(*parts, _fold(code))
 
 
 def render_markdown(source: str) -> Markup:
@@ -126,8 +128,13 @@ def _markdown() -> Callable[[str], Any]:
     return mistune.create_markdown(escape=True, plugins=["table", "strikethrough"])
 
 
-def _fold(summary: str, source: str) -> Markup:
-    return element("details", element("summary", summary), element("pre", _shorten(source)), class_="n-code")
+def _fold(code: list[str]) -> Markup | None:
+    """The code of one section, folded away behind its results."""
+    if not code:
+        return None
+    return element(
+        "details", element("summary", "code"), element("pre", _shorten("\n\n".join(code))), class_="n-code"
+    )
 
 
 def _join(value: object) -> str:

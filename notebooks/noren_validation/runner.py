@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import wait
 from dataclasses import replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -19,7 +19,7 @@ from noren_bento.errors import NorenError, NotFoundError
 from noren_validation.gate import judge_notebooks, name_checks
 from noren_validation.report import make_report
 from noren_validation.runs import Runs
-from noren_validation.subject import SubjectFile, limits_of, write_subject
+from noren_validation.subject import SubjectFile, limits_of, write_address, write_subject
 from noren_validation.validation import NotebookResult, Validation
 
 if TYPE_CHECKING:
@@ -73,7 +73,15 @@ def validate_bento(
         champion=None if champion is None else str(champion),
     )
     try:
-        results = _run(paths, subject, work, build.version.digest, service, deadline_seconds, say)
+        results = _run(
+            paths,
+            subject,
+            work=work,
+            digest=build.version.digest,
+            service=service,
+            deadline_seconds=deadline_seconds,
+            say=say,
+        )
         contents = {result.name: _read(result) for result in results}
         facts = _facts(files, build, champion, time.monotonic() - begun)
         (work / REPORT).write_text(
@@ -111,37 +119,31 @@ def needs_service(notebook: Path) -> bool:
 def _run(
     paths: Sequence[Path],
     subject: SubjectFile,
+    *,
     work: Path,
     digest: str,
     service: Callable[[], str],
     deadline_seconds: float,
     say: Callable[[str], None],
 ) -> tuple[NotebookResult, ...]:
-    """Start all notebooks, those that need no service first; return their results in the order of `paths`."""
-    url: Future[str] = Future()
+    """Start all notebooks, those that need no service first; return their results in the order of `paths`.
 
-    def without_service() -> Path:
-        return _subject_file(work / "subject.json", subject, None)
-
-    def with_service() -> Path:
-        return _subject_file(work / "subject-served.json", subject, url.result())
-
-    waiting = {path: needs_service(path) for path in paths}
+    The address is given away when the others have ended, so that they do not disturb what is measured over HTTP.
+    """
+    address = work / "service.address"
+    plain = write_subject(work / "subject.json", subject)
+    served = write_subject(work / "subject-served.json", replace(subject, service=str(address)))
+    serving = [path for path in paths if needs_service(path)]
     with Runs(work, digest=digest, deadline_seconds=deadline_seconds) as runs:
-        try:
-            for path in sorted(paths, key=waiting.__getitem__):
-                runs.start(path, with_service if waiting[path] else without_service)
-            if any(waiting.values()):
-                url.set_result(service())
-            done = {result.name: result for result in runs.results(say)}
-        finally:
-            url.cancel()  # wakes the notebooks that wait for an address which will not come
+        others = [runs.start(path, plain) for path in paths if path not in serving]
+        for path in serving:
+            runs.start(path, served)
+        if serving:
+            url = service()
+            wait(others)
+            write_address(address, url)
+        done = {result.name: result for result in runs.results(say)}
     return tuple(done[path.stem] for path in paths)
-
-
-def _subject_file(path: Path, subject: SubjectFile, url: str | None) -> Path:
-    write_subject(path, replace(subject, service_url=url))
-    return path
 
 
 def _require_notebooks(notebooks: Sequence[Path]) -> tuple[Path, ...]:

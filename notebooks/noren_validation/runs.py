@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -15,9 +14,8 @@ from noren_validation.gate import judge_notebook
 from noren_validation.kernel import Kernel
 from noren_validation.validation import NotebookResult
 
-EXECUTING = 2
-KERNELS = EXECUTING + 1
-"""One kernel more than execute: it starts and waits while the others are busy."""
+AT_ONCE = 3
+"""Two that work, and one that has loaded what it needs and waits for the service."""
 
 
 class Runs:
@@ -30,13 +28,12 @@ class Runs:
         self._folder = folder
         self._digest = digest
         self._deadline_seconds = deadline_seconds
-        self._pool = ThreadPoolExecutor(max_workers=KERNELS, thread_name_prefix="noren-validation")
-        self._places = threading.Semaphore(EXECUTING)
+        self._pool = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="noren-validation")
         self._kernels: list[Kernel] = []
         self._futures: dict[Future[Execution], str] = {}
 
-    def start(self, notebook: Path, subject: Callable[[], Path]) -> None:
-        """Start one notebook; `subject` gives its subject's file, and may wait for it on the notebook's thread."""
+    def start(self, notebook: Path, subject: Path) -> Future[Execution]:
+        """Start one notebook, given its subject's file; it waits in line where too many run already."""
         name = notebook.stem
         if name in self._futures.values():
             raise NorenError(
@@ -44,7 +41,9 @@ class Runs:
             )
         kernel = Kernel(self._folder / f"{name}.log")
         self._kernels.append(kernel)
-        self._futures[self._pool.submit(self._run, notebook, subject, kernel)] = name
+        future = self._pool.submit(self._run, notebook, subject, kernel)
+        self._futures[future] = name
+        return future
 
     def results(self, progress: Callable[[str], None]) -> tuple[NotebookResult, ...]:
         """Wait for all and return what they said, in the order in which they were started."""
@@ -74,15 +73,13 @@ class Runs:
                 kernel.kill("the validation was stopped")
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _run(self, notebook: Path, subject: Callable[[], Path], kernel: Kernel) -> Execution:
+    def _run(self, notebook: Path, subject: Path, kernel: Kernel) -> Execution:
         with kernel:
             kernel.start(notebook.parent)
-            given = subject()
-            with self._places:
-                return execute_notebook(
-                    notebook,
-                    self._folder / notebook.name,
-                    kernel=kernel,
-                    subject=given,
-                    deadline_seconds=self._deadline_seconds,
-                )
+            return execute_notebook(
+                notebook,
+                self._folder / notebook.name,
+                kernel=kernel,
+                subject=subject,
+                deadline_seconds=self._deadline_seconds,
+            )

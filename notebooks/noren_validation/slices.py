@@ -15,6 +15,7 @@ from noren_bento.profile.profile import ColumnProfile, Profile
 
 SMALLEST_ROWS = 30
 SMALLEST_SHARE = 0.01
+LARGEST_SHARE = 0.7
 QUARTERS = 4
 
 
@@ -53,7 +54,7 @@ def weakest_slices(
     for column in profile.columns:
         for label, inside in _cut(column, columns[column.name]):
             rows = int(inside.sum())
-            if smallest <= rows <= len(losses) - smallest:
+            if smallest <= rows <= LARGEST_SHARE * len(losses):
                 one = _measure(column.name, label, inside, losses, champion)
                 found += [one] if one.surprise >= 2 else []
     return tuple(sorted(found, key=lambda one: -one.surprise)[:most])

@@ -7,6 +7,7 @@ subject = open_subject(subject)      # the papermill parameter is the path of a 
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -55,14 +56,22 @@ class SubjectFile:
     settings: Limits
     champion: str | None = None
     """Folder of the champion's bento; None at the first release."""
-    service_url: str | None = None
-    """Where the candidate's bento is served; None for notebooks that do not need it."""
+    service: str | None = None
+    """File in which the address of the served bento appears when it answers; None where nobody will write it."""
     format: int = FORMAT
 
 
-def write_subject(path: Path, subject: SubjectFile) -> None:
-    """Write the file that a notebook is given."""
+def write_subject(path: Path, subject: SubjectFile) -> Path:
+    """Write the file that a notebook is given, and return its path."""
     path.write_bytes(msgspec.json.encode(asdict(subject)))
+    return path
+
+
+def write_address(path: Path, url: str) -> None:
+    """Write the address that `Subject.service_url` waits for, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(url, encoding="utf-8")
+    partial.rename(path)
 
 
 class Subject:
@@ -108,15 +117,23 @@ class Subject:
 
         return read_replay(Path(self._file.champion) / MODEL_FOLDER) if self._file.champion else []
 
-    @property
+    @cached_property
     def service_url(self) -> str:
-        """Where the candidate's bento is served; raises NorenError in a notebook that did not ask for a service."""
-        if self._file.service_url is None:
+        """Where the candidate's bento is served. Waits until it answers: ask for it as late as you can.
+
+        Raises NorenError in a notebook that said that it needs no service.
+        """
+        if self._file.service is None:
             raise NorenError(
                 "This notebook said that it needs no service (metadata noren.service is false), but asks for its "
                 "address. Remove that entry from the notebook's metadata."
             )
-        return self._file.service_url
+        address = Path(self._file.service)
+        while (
+            not address.exists()
+        ):  # the deadline of the whole notebook ends this where the service never answers
+            time.sleep(0.02)
+        return address.read_text(encoding="utf-8")
 
     @property
     def version(self) -> ModelVersion:
