@@ -13,8 +13,9 @@ import msgspec
 import numpy as np
 
 from noren_bento.compile.compiled import Compiled
-from noren_bento.compile.onnx import choose_forms, convert, parts_of
+from noren_bento.compile.onnx import choose_forms, convert
 from noren_bento.compile.parity import Expected, expect, find_difference
+from noren_bento.compile.portable import MISSING_TEXT, parts_of
 from noren_bento.compile.probes import Answer, find_closed, probe_rows, take_rows
 from noren_bento.release.version import Signature
 from noren_bento.serving.columns import Columns, columns_of_frame
@@ -40,7 +41,7 @@ def prove(model: Any, signature: Signature, reference: pd.DataFrame, folder: Pat
     for form in forms:
         try:
             content = convert(model, signature, form)
-            graph = Graph(content, signature, missing_text=form.missing_text)
+            graph = Graph(content, signature, missing_text=MISSING_TEXT)
             difference = find_difference(expected, graph.predict)
         except Exception as error:  # a form that does not convert or run is passed over, and said
             reasons.append(
@@ -59,7 +60,7 @@ def prove(model: Any, signature: Signature, reference: pd.DataFrame, folder: Pat
         because = (
             f"equal to the original on {len(reference)} reference and {_probes(expected)} probe rows ({form})"
         )
-        return Compiled("onnx", because, speedup, form.missing_text, closed)
+        return Compiled("onnx", because, speedup, MISSING_TEXT, closed)
     why = "; ".join(reasons) if reasons else "there is no graph for its columns or classes"
     return Compiled("sklearn", why, closed=closed)
 
@@ -69,29 +70,18 @@ def _probes(expected: Expected) -> int:
 
 
 def _known_texts(model: Any, columns: Columns, signature: Signature) -> dict[str, tuple[str, ...]]:
-    """Values that the encoders inside the model know, and those of the reference."""
-    encoded = {
-        value
-        for part in _fitted_parts(model)
+    """Values of each text column: those of the encoders inside the model that know all of its reference values."""
+    encoded = [
+        {value for value in np.asarray(values, dtype=object).tolist() if isinstance(value, str)}
+        for part in parts_of(model)
         for values in getattr(part, "categories_", ())
-        for value in np.asarray(values, dtype=object).tolist()
-        if isinstance(value, str)
-    }
-    return {
-        column.name: tuple(
-            sorted(encoded | {value for value in columns[column.name].tolist() if value is not None})
-        )
-        for column in signature.columns
-        if column.kind == "text"
-    }
-
-
-def _fitted_parts(model: Any) -> list[Any]:
-    found = list(parts_of(model))
-    for part in list(found):
-        for _, nested, *_ in getattr(part, "transformers_", ()):
-            found.extend(parts_of(nested))
-    return found
+    ]
+    known = {}
+    for column in signature.columns:
+        if column.kind == "text":
+            seen = {value for value in columns[column.name].tolist() if value is not None}
+            known[column.name] = tuple(sorted(seen.union(*(values for values in encoded if values >= seen))))
+    return known
 
 
 def _measure(answer: Answer, columns: Columns) -> float:

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from noren_bento.compile.casts import cast_around_trees
-from noren_bento.compile.missing import send_missing_as_trees_do
+from noren_bento.compile.portable import make_portable, parts_of, restore_missing_codes
+from noren_bento.compile.trees import cast_around_trees, restore_missing, restore_precision
 from noren_bento.release.version import Column, Signature
 from noren_bento.serving.columns import NUMERIC
 
@@ -27,7 +27,6 @@ class Form:
     inputs: Literal["matrix", "columns"]
     """One tensor of all columns, or one a column."""
     precision: Literal["float64", "float32"]
-    missing_text: str = ""
 
     def __str__(self) -> str:
         return f"{self.precision} {self.inputs}"
@@ -46,34 +45,21 @@ def choose_forms(model: Any, signature: Signature) -> tuple[Form, ...]:
     numeric = all(column.kind in NUMERIC for column in signature.columns)
     by_name = any(type(part).__name__ == "ColumnTransformer" for part in parts_of(model))
     inputs: Literal["matrix", "columns"] = "matrix" if numeric and not by_name else "columns"
-    texts = (
-        ("nan", "")
-        if any(column.kind == "text" and column.missing for column in signature.columns)
-        else ("",)
-    )
-    return tuple(Form(inputs, precision, text) for precision in ("float64", "float32") for text in texts)
-
-
-def parts_of(model: Any, depth: int = 6) -> Iterator[Any]:
-    """The model and the estimators that it is made of."""
-    yield model
-    if depth and hasattr(model, "get_params"):
-        for part in model.get_params(deep=False).values():
-            for one in part if isinstance(part, list | tuple) else [part]:
-                for nested in one if isinstance(one, list | tuple) else [one]:
-                    if hasattr(nested, "get_params") and not isinstance(nested, type):
-                        yield from parts_of(nested, depth - 1)
+    return Form(inputs, "float64"), Form(inputs, "float32")
 
 
 def convert(model: Any, signature: Signature, form: Form) -> bytes:
     """Write a model as an ONNX graph; raises whatever the converter raises."""
     from skl2onnx import convert_sklearn
 
-    options = {id(model): {"zipmap": False}} if signature.task == "classification" else None
+    portable = make_portable(model, signature)
+    options = {id(portable): {"zipmap": False}} if signature.task == "classification" else None
     with _plain_attributes():
-        graph = convert_sklearn(model, initial_types=_input_types(signature, form), options=options)
-    send_missing_as_trees_do(graph.graph, parts_of(model))
+        graph = convert_sklearn(portable, initial_types=_input_types(signature, form), options=options)
+    restore_missing_codes(graph.graph, model)
+    restore_missing(graph, parts_of(model))
     if form.precision == "float64":
+        restore_precision(graph, parts_of(model))
         cast_around_trees(graph.graph, parts_of(model))
     content: bytes = graph.SerializeToString()
     return content
@@ -91,7 +77,7 @@ def _input_types(signature: Signature, form: Form) -> list[tuple[str, Any]]:
             return data_types.StringTensorType([None, 1])
         return real([None, 1])
 
-    return [(column.name, tensor(column)) for column in signature.columns]
+    return [(f"c{place}", tensor(column)) for place, column in enumerate(signature.columns)]
 
 
 @contextmanager

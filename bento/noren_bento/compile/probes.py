@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from noren_bento.release.version import Column, Signature
 from noren_bento.serving.answers import Answers
-from noren_bento.serving.columns import Columns, count_rows
+from noren_bento.serving.columns import Columns, count_rows, is_missing
 
 UNSEEN = "\u2042 noren: never seen"
 MAX_KNOWN = 500
