@@ -26,7 +26,7 @@ def snapshot_to_html(snapshot: Snapshot) -> str:
     label = f"Release of {snapshot.name}"
     return tag(
         "section",
-        {"class": "noren-release", "aria-label": label},
+        {"class": "noren-release nr-static", "aria-label": label},
         Markup(f"<style>{_stylesheet()}</style>"),
         [section(snapshot) for section in sections],
     )

@@ -156,7 +156,7 @@ def _cell(s: Snapshot, column: ColumnView) -> Markup:
         "i",
         {
             "data-alarm": "" if column.alarm else None,
-            "data-level": min(4, math.floor(4 * column.psi / s.psi_limit)),
+            "data-level": min(4, math.floor(4 * column.psi / s.psi_limit)) if s.psi_limit > 0 else 4,
             "title": f"{column.name}: {numbers}{_since(s, column)}",
         },
     )

@@ -236,7 +236,7 @@ function drift(s) {
     h("span", { class: "nr-label", title }, "drift"),
     h("div", { class: "nr-strip" },
       h("span", { class: "nr-cells", role: "list", "aria-label": `Drift of ${plural(s.drift.length, "column")}` }, s.drift.map((column) =>
-        h("i", { role: "listitem", "data-alarm": column.alarm ? "" : null, "data-level": Math.min(4, Math.floor((4 * column.psi) / s.psi_limit)),
+        h("i", { role: "listitem", "data-alarm": column.alarm ? "" : null, "data-level": s.psi_limit > 0 ? Math.min(4, Math.floor((4 * column.psi) / s.psi_limit)) : 4,
           title: `${column.name}: PSI ${column.psi.toFixed(2)}, evidence 10^${column.evidence.toFixed(1)}${since(column)}`, "aria-label": `${column.name} PSI ${column.psi.toFixed(2)}` }))),
       " ", h("span", { class: alarms ? "nr-worst nr-alarm" : "nr-worst" }, h("b", null, worst.name), " ", words)));
 }
@@ -291,14 +291,18 @@ const draw = (s, trouble, ui) => [header(s, ui), stages(s), traffic(s), table(s)
 
 // ---------------------------------------------------------------------------------------------------------- host
 
-const heard = new WeakMap();
+/** When each snapshot came. Hosts hand every view its own model, but one and the same snapshot. */
+const arrivals = new WeakMap();
 
-/** Once a model: remember when news came last, so that every view of it can say when it is out of date. */
+/** Once a model: note when news comes, so that each view of it can say when it is out of date. */
 function initialize({ model }) {
-  const hear = () => heard.set(model, Date.now());
-  hear();
-  model.on("change:snapshot", hear);
-  return () => model.off("change:snapshot", hear);
+  const note = () => {
+    const snapshot = model.get("snapshot");
+    if (snapshot && !arrivals.has(snapshot)) arrivals.set(snapshot, Date.now());
+  };
+  note();
+  model.on("change:snapshot", note);
+  return () => model.off("change:snapshot", note);
 }
 
 /** Once a view: draw into `el` and keep it current; returns what ends it. */
@@ -313,7 +317,7 @@ function render({ model, el }) {
     const snapshot = model.get("snapshot");
     frame = 0;
     if (!snapshot?.release) return;
-    ui.stale = underWay(snapshot) && Date.now() - (heard.get(model) ?? Date.now()) > 1000 * STALE_SECONDS;
+    ui.stale = underWay(snapshot) && Date.now() - (arrivals.get(snapshot) ?? Date.now()) > 1000 * STALE_SECONDS;
     root.setAttribute("aria-label", `Release of ${snapshot.name}`);
     update(root, draw(snapshot, model.get("trouble"), ui));
   };

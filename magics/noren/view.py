@@ -56,6 +56,7 @@ class ReleaseView(anywidget.AnyWidget):
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._handle: DisplayHandle | None = None
+        self._left = _moment(snapshot)
         self.on_msg(self._hear)
         _answer_while_busy(self.comm)
 
@@ -94,7 +95,7 @@ class ReleaseView(anywidget.AnyWidget):
             raise NorenError("This view is shown already. Ask for another one with noren.release(name).")
         shell = InteractiveShell.instance() if InteractiveShell.initialized() else None
         if shell is not None:
-            self._handle = display(self, display_id=True)  # type: ignore[no-untyped-call]  # IPython has no types here
+            self._handle = display(self, display_id=True)
         # In a terminal an update would print a second time, and a thread must never print.
         if shell is None or not hasattr(shell, "kernel"):
             self._handle = None
@@ -108,9 +109,17 @@ class ReleaseView(anywidget.AnyWidget):
             self._look()
             if is_over():
                 break
+            self._leave()
             self._stopping.wait(self._period_seconds)
         if self._handle is not None:
-            self._handle.update(_static(self.latest), raw=True)  # type: ignore[no-untyped-call]  # as above
+            # Without the live view: after the kernel has gone, that would be an error message in its place.
+            self._handle.update(_static(self.latest), raw=True)
+
+    def _leave(self) -> None:
+        """Bring what is saved with the notebook up to date when something has happened, not with every number."""
+        if self._handle is not None and self._left != _moment(self.latest):
+            self._left = _moment(self.latest)
+            self._handle.update(self)
 
     def _look(self) -> None:
         try:
@@ -155,6 +164,12 @@ def _answer_while_busy(comm: Any) -> None:
     """
     if hasattr(comm, "_reply_subshell_for"):
         comm._reply_subshell_for = lambda _data, subshell: subshell
+
+
+def _moment(snapshot: Snapshot) -> tuple[object, ...]:
+    stages = tuple(stage.status for stage in snapshot.stages)
+    outcomes = tuple((verdict.check, verdict.outcome) for verdict in snapshot.verdicts)
+    return snapshot.state, snapshot.step, snapshot.weight, stages, outcomes
 
 
 def _static(snapshot: Snapshot) -> dict[str, str]:

@@ -1,0 +1,105 @@
+"""The release view in a real JupyterLab: live while a cell runs, asked by a button, saved as plain HTML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from tests.browser.lab import (
+    needs_chromium,
+    open_notebook,
+    picture,
+    save,
+    serve_lab,
+    start_all,
+    start_browser,
+    wait_until_run,
+)
+
+pytestmark = [pytest.mark.slow, needs_chromium]
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = """
+import sys, time
+from dataclasses import replace
+sys.path.insert(0, {root!r})
+from noren.view import ReleaseView
+from tests.noren.snapshots import BUILDING, CANARY, ROLLED_BACK
+
+asked, begun = [], time.monotonic()
+def fetch():
+    seconds = time.monotonic() - begun
+    now = BUILDING.now + seconds
+    if asked:
+        return replace(ROLLED_BACK, now=now)
+    return replace(BUILDING, now=now) if seconds < 1.5 else replace(CANARY, now=now, step_seconds=seconds)
+
+view = ReleaseView(BUILDING, fetch=fetch, request=asked.append)
+view.follow()
+ended = view.wait(60)
+print(asked, ended)
+"""
+
+
+def _write(path: Path, *sources: str) -> None:
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source, id=f"cell{k}") for k, source in enumerate(sources)]
+    )
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, path)
+
+
+def test_the_view_is_live_while_its_cell_runs_and_its_last_state_is_saved(tmp_path: Path) -> None:
+    path = tmp_path / "deploy.ipynb"
+    _write(path, DEPLOY.format(root=str(ROOT)), "print('the cell after')")
+    errors: list[object] = []
+    with serve_lab(tmp_path) as lab, start_browser() as browser:
+        page = open_notebook(browser, lab, path.name)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        start_all(page)
+        page.get_by_role("region", name="Release of churn").wait_for()
+        page.get_by_text("step 1 of 2 · 10").wait_for()
+        before = page.locator(".nr-facts").inner_text()
+        page.wait_for_function("(text) => document.querySelector('.nr-facts').innerText !== text", arg=before)
+        picture(page, tmp_path / "live.png")
+
+        page.get_by_role("button", name="Roll back").click()
+        page.get_by_text("Give v2 all the traffic now?").wait_for()
+        page.wait_for_timeout(400)  # a double click is not an answer
+        page.get_by_role("button", name="Roll back").click()
+        page.get_by_text("rolled back after 34 s").wait_for(
+            timeout=10_000
+        )  # the cell still runs: a subshell answers
+        wait_until_run(page)
+        page.locator(".noren-release.nr-static").wait_for()
+        assert page.locator(".noren-release").count() == 1
+        save(page)
+        kernels = psutil.Process(lab.pid).children(recursive=True)
+        children = psutil.Process().children(recursive=True)
+    assert kernels
+    assert not [process for process in (*kernels, *children) if process.is_running()]
+    assert errors == []
+
+    first, second = nbformat.read(path, 4).cells
+    shown, printed = first.outputs
+    assert list(shown.data) == ["text/html", "text/plain"]
+    assert "rolled back after 34 s" in shown.data["text/html"]
+    assert printed.text == "['roll back'] True\n"
+    assert [output.text for output in second.outputs] == ["the cell after\n"]
+
+
+def test_a_notebook_saved_in_the_middle_shows_the_last_thing_that_happened(tmp_path: Path) -> None:
+    path = tmp_path / "deploy.ipynb"
+    _write(path, DEPLOY.format(root=str(ROOT)).replace("view.wait(60)", "view.wait(5)"))
+    with serve_lab(tmp_path, theme="JupyterLab Dark") as lab, start_browser() as browser:
+        page = open_notebook(browser, lab, path.name)
+        start_all(page)
+        page.locator(".nr-table").wait_for()
+        wait_until_run(page)
+        save(page)
+        picture(page, tmp_path / "dark.png")
+    (cell,) = nbformat.read(path, 4).cells
+    assert "step 1 of 2" in cell.outputs[0].data["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in cell.outputs[0].data
