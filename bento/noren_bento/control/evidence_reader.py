@@ -37,16 +37,17 @@ class EvidenceReader:
         # An Envoy that restarted counts from zero.
         known = (cursor.champion_total, cursor.candidate_total) if identity == cursor.envoy else (0, 0)
         key = (release.id, release.epoch)
-        totals = self._last_totals.get(key, known)
+        current = self._envoy.totals(route)
+        totals = self._last_totals.get(key, current)
         if totals[0] < known[0] or totals[1] < known[1]:
             totals = known
-        self._last_totals[key] = self._envoy.totals(route)
+        self._last_totals[key] = current
         read = read_log(self._envoy.access_log, cursor.log_offset)
         evidence = release.evidence.add(
             release.epoch,
             release.weight,
-            champion=ArmCounts(totals[0] - known[0]),
-            candidate=ArmCounts(totals[1] - known[1]),
+            champion=ArmCounts(max(totals[0] - known[0], 0)),
+            candidate=ArmCounts(max(totals[1] - known[1], 0)),
         )
         mine = [failure for failure in read.failures if failure.release == release.id]
         for epoch, weight in sorted({(failure.epoch, failure.weight) for failure in mine}):
@@ -54,4 +55,12 @@ class EvidenceReader:
             evidence = evidence.add(
                 epoch, weight, champion=count(here, "champion"), candidate=count(here, "candidate")
             )
-        return evidence, Cursor(identity, read.offset, *totals)
+        evidence = evidence.at_least_failures()
+        before, after = release.evidence.at(release.epoch), evidence.at(release.epoch)
+        counted = Cursor(
+            identity,
+            read.offset,
+            known[0] + after.champion.requests - before.champion.requests,
+            known[1] + after.candidate.requests - before.candidate.requests,
+        )
+        return evidence, counted

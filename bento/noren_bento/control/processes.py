@@ -145,6 +145,7 @@ def _programs(home: Home) -> tuple[Program, Program]:
             (sys.executable, "-m", "noren_bento.control", str(home.run)),
             home.run / "control.log",
             mark,
+            priority=900,
         ),
     )
 

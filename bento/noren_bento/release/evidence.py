@@ -74,3 +74,16 @@ class Evidence:
             candidate=old.candidate + (candidate or ArmCounts()),
         )
         return Evidence(tuple(known[key] for key in sorted(known)))
+
+    def at_least_failures(self) -> Evidence:
+        """Return the evidence with no arm showing more failures than requests, as counters that lag would."""
+
+        def raised(counts: ArmCounts) -> ArmCounts:
+            return replace(counts, requests=max(counts.requests, counts.failed))
+
+        return Evidence(
+            tuple(
+                replace(epoch, champion=raised(epoch.champion), candidate=raised(epoch.candidate))
+                for epoch in self.epochs
+            )
+        )

@@ -35,6 +35,8 @@ class Program:
     environment: tuple[tuple[str, str], ...] = ()
     stop_seconds: int = 15
     start_retries: int = 5
+    priority: int = 500
+    """Higher ones are ended first: control before what it looks after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +239,7 @@ def _section(program: Program) -> str:
         "startsecs=1",
         f"startretries={program.start_retries}",
         f"stopwaitsecs={program.stop_seconds}",
+        f"priority={program.priority}",
         "stopasgroup=true",
         "killasgroup=true",
         "stdout_logfile=NONE",
