@@ -1,0 +1,57 @@
+"""What all tests need: no state of the user's, no telemetry, shared environments, and no process left behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.leftovers import SESSION, end, wait_for_leftovers
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+_HOME = pytest.StashKey[str]()
+_LEFT = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set the environment before any test module is imported; processes that tests start inherit it."""
+    environments = os.environ.get("NOREN_ENVIRONMENTS", str(REPOSITORY / ".cache" / "environments"))
+    for name in list(os.environ):
+        if name.startswith("NOREN_") or name in ("CI", "JUPYTERHUB_USER", "MLFLOW_TRACKING_URI"):
+            del os.environ[name]
+    config.stash[_HOME] = tempfile.mkdtemp(prefix="noren-tests-")
+    os.environ |= {
+        "NOREN_HOME": config.stash[_HOME],
+        "NOREN_YES": "1",
+        # Made once and kept between runs: a service's environment takes longer than most tests.
+        "NOREN_ENVIRONMENTS": environments,
+        "BENTOML_DO_NOT_TRACK": "true",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        SESSION: f"{os.getpid()}-{config.stash[_HOME]}",
+    }
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run when a process that a test started, by whatever way, outlives the tests."""
+    left = wait_for_leftovers(os.environ[SESSION], seconds=10)
+    session.config.stash[_LEFT] = end(left)
+    if left:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name what was left."""
+    if left := config.stash.get(_LEFT, []):
+        terminalreporter.section("processes left behind (ended now)", red=True)
+        for line in left:
+            terminalreporter.line(line)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the tests' home."""
+    if _HOME in config.stash:
+        shutil.rmtree(config.stash[_HOME], ignore_errors=True)
