@@ -100,8 +100,10 @@ def _verdicts(notebook: Mapping[str, Any]) -> dict[str, Verdict]:
 
 
 def _unfinished(notebook: Mapping[str, Any]) -> str:
-    """Say where the notebook stopped; empty when every code cell ran to its end."""
-    for number, cell in enumerate(code_cells(notebook), start=1):
+    """Say where the notebook stopped, in the author's count of cells; empty when every code cell ran to its end."""
+    number = 0
+    for cell in code_cells(notebook):
+        number += "injected-parameters" not in cell.get("metadata", {}).get("tags", ())
         for output in cell.get("outputs", ()):
             if output.get("output_type") == "error":
                 value = str(output.get("evalue", "")).strip().splitlines()

@@ -63,7 +63,7 @@ class Kernel:
     def __enter__(self) -> Self:
         from jupyter_core.utils import ensure_event_loop  # noqa: PLC0415 -- heavy
 
-        self._sockets = Path(tempfile.mkdtemp(prefix="noren-"))
+        self._sockets = Path(tempfile.mkdtemp(prefix="noren-kernel-"))
         self._loop = ensure_event_loop()  # the one that nbclient will use on this thread
         return self
 
