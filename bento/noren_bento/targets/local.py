@@ -49,7 +49,9 @@ class LocalTarget:
         options = ("--workers", str(self.home.settings.workers), "--state", str(folder))
         environment = (
             (MARK, self.home.mark),
+            ("NOREN_HOME", str(self.home.path)),
             ("NOREN_ENVIRONMENTS", str(self.home.settings.environments)),
+            ("NOREN_MAX_BODY_BYTES", str(self.home.settings.max_body_bytes)),
             ("NOREN_VERSION", version),
             ("NOREN_PORT_OF_VERSION", str(port)),
         )
