@@ -155,7 +155,7 @@ FAILING = replace(
         Verdict("p95", Outcome.UNSURE, None, "at most 1.2×", "35 requests are too few.", 0.4, 900),
     ),
     next="rolls back now",
-    because="4 of 35 requests failed on churn/3, 0 of 310 on churn/2.",
+    because="4 of 35 requests failed on churn/3, 4 of 3,410 on churn/2.",
 )
 
 ROLLED_BACK = replace(
