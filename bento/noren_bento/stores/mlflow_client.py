@@ -7,9 +7,9 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import socket
 import tempfile
 import time
+import uuid
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,19 +18,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
-import psutil
 from filelock import FileLock
 
 from noren_bento.errors import NorenError
 from noren_bento.settings import Settings
+from noren_bento.stores.attempts import ATTEMPT, DONE, PENDING, local_path, sweep, this_process, undo
 from noren_bento.stores.reach import public_uri, require_answer, unreachable
 
 QUICK = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "3", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 BULK = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "120", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
-PENDING = "noren.pending"
-"""Run tag while a version is being made: the host, pid and start time of the process that makes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +81,11 @@ class Tracking:
         """Make a run with the folder's files and register it; return the number. Undone when anything interrupts it."""
         with self._calls(QUICK) as client:
             experiment = self._experiment(client, name)
-            _sweep(client, experiment)
-            run = client.create_run(experiment, run_name=name, tags={PENDING: _this_process()} | _short(tags))
+            sweep(client, experiment)
+            attempt = uuid.uuid4().hex
+            marks = {PENDING: this_process(), ATTEMPT: attempt} | _short(tags)
             try:
+                run = client.create_run(experiment, run_name=name, tags=marks)
                 _log(client, run.info.run_id, parameters=parameters, metrics=metrics)
                 _store_files(client, run, folder, artifact)
                 _ensure_name(client, name)
@@ -97,16 +96,16 @@ class Tracking:
                     tags=tags,
                     await_creation_for=0,
                 )
-                client.delete_tag(run.info.run_id, PENDING)
                 client.set_terminated(run.info.run_id)
+                client.set_tag(run.info.run_id, PENDING, DONE)
             except BaseException:
-                _undo(client, name, run)
+                undo(client, name, experiment, attempt)
                 raise
             return int(made.version)
 
     def local_folder(self, record: Record) -> Path | None:
         """The version's folder where it lies on this machine, else None."""
-        return _local_path(record.source)
+        return local_path(record.source)
 
     def download(self, record: Record, folder: Path) -> None:
         """Copy all files of a version into a folder."""
@@ -119,7 +118,7 @@ class Tracking:
 
     def read_file(self, record: Record, name: str) -> bytes:
         """Return one file of a version."""
-        if folder := _local_path(record.source):
+        if folder := local_path(record.source):
             return (folder / name).read_bytes()
         import mlflow
 
@@ -205,7 +204,7 @@ def _log(client: Any, run: str, *, parameters: dict[str, str], metrics: dict[str
 
 def _store_files(client: Any, run: Any, folder: Path, artifact: str) -> None:
     """Hand the files to MLflow; on this machine the folder is moved, which copies nothing."""
-    root = _local_path(run.info.artifact_uri)
+    root = local_path(run.info.artifact_uri)
     if root is None:
         with _environment(BULK):
             client.log_artifacts(run.info.run_id, str(folder), artifact)
@@ -222,58 +221,6 @@ def _ensure_name(client: Any, name: str) -> None:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-
-
-def _undo(client: Any, name: str, run: Any) -> None:
-    """Remove what an interrupted registration left: the version if it got so far, the run, its files, an empty name."""
-    with _environment(QUICK):
-        versions = list(client.search_model_versions(f"name = '{name}'"))
-        for version in versions:
-            if version.run_id == run.info.run_id:
-                client.delete_model_version(name, version.version)
-        client.delete_run(run.info.run_id)
-        if all(version.run_id == run.info.run_id for version in versions) and client.search_registered_models(
-            f"name = '{name}'"
-        ):
-            client.delete_registered_model(name)
-    if folder := _local_path(run.info.artifact_uri):
-        shutil.rmtree(folder.parent, ignore_errors=True)
-
-
-def _sweep(client: Any, experiment: str) -> None:
-    """Finish or remove what killed processes of this machine left behind."""
-    for run in client.search_runs([experiment], f"tags.`{PENDING}` != ''"):
-        if _is_alive(run.data.tags[PENDING]):
-            continue
-        if client.search_model_versions(f"run_id = '{run.info.run_id}'"):
-            client.delete_tag(run.info.run_id, PENDING)
-            client.set_terminated(run.info.run_id)
-        else:
-            client.delete_run(run.info.run_id)
-            if folder := _local_path(run.info.artifact_uri):
-                shutil.rmtree(folder.parent, ignore_errors=True)
-
-
-def _this_process() -> str:
-    return f"{socket.gethostname()} {os.getpid()} {psutil.Process().create_time():.2f}"
-
-
-def _is_alive(owner: str) -> bool:
-    """Whether the process is running; one of another machine counts as running."""
-    host, pid, created = owner.split(" ")
-    if host != socket.gethostname():
-        return True
-    try:
-        return f"{psutil.Process(int(pid)).create_time():.2f}" == created
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _local_path(uri: str) -> Path | None:
-    parts = urlsplit(uri)
-    if parts.scheme == "file":
-        return Path(url2pathname(parts.path))
-    return Path(uri) if not parts.scheme else None
 
 
 @cache

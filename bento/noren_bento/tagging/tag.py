@@ -1,7 +1,5 @@
 """Tagging: a fitted model and its data become an immutable version in the model store."""
 
-
-
 from __future__ import annotations
 
 import time

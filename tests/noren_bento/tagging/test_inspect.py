@@ -155,9 +155,6 @@ def test_modules_that_are_not_there(settings: Settings, tmp_path: Path) -> None:
 
 
 def test_data_that_a_request_cannot_carry(settings: Settings) -> None:
-    class Any_(Ridge):
-        pass
-
     odd = FRAME.rename(columns={"age": 7})
     assert "the column name 7" in refused(settings, train=(odd, Y))
     twice = pd.concat([FRAME, FRAME[["age"]]], axis=1)
