@@ -108,7 +108,7 @@ class NorenMagics(Magics):
             raise NorenError("The model needs a name: %tag " + args.model + " --name churn")
         return api.tag(
             self._model(args.model), args.name, train=train, test=test, with_modules=args.with_modules
-        )  # type: ignore[arg-type]
+        )
 
     @no_var_expand
     @line_magic
@@ -202,7 +202,10 @@ class NorenMagics(Magics):
     @no_var_expand
     @line_magic
     def releases(self, line: str) -> ReleasesTable:
-        """Show what is released and running, the latest first."""
+        """Show what is released and running, the latest first.
+
+        %releases
+        """
         if line.strip():
             raise NorenError(
                 f"%releases takes no arguments; got {line.strip()!r}. `%canary NAME` shows one release."

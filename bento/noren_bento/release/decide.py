@@ -52,6 +52,8 @@ class Promote:
     """Make the candidate the champion."""
 
     because: str
+    asked_by: str = ""
+    """The person who asked for it; empty where the evidence did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class RollBack:
     """Take all traffic from the candidate."""
 
     because: str
+    asked_by: str = ""
+    """As for Promote."""
 
 
 Decision = Hold | Start | StepUp | Promote | RollBack
@@ -70,7 +74,7 @@ def decide(release: Release, observed: Observation, now: float) -> Decision:
     No evidence is never success and never failure: without requests a canary holds for ever.
     """
     if release.requested == "roll back" and release.state is not State.ROLLED_BACK:
-        return RollBack(f"{release.requested_by} asked for it")
+        return RollBack(f"{release.requested_by} asked for it", asked_by=release.requested_by)
     match release.state:
         case State.OPENED | State.BUILT | State.VALIDATED:
             return _before_traffic(release, observed)
@@ -117,7 +121,7 @@ def _canary(release: Release, observed: Observation, now: float) -> Decision:
     if failed:
         return RollBack("; ".join(verdict.because for verdict in failed))
     if release.requested == "promote":
-        return Promote(f"{release.requested_by} asked for it")
+        return Promote(f"{release.requested_by} asked for it", asked_by=release.requested_by)
     if release.paused:
         return Hold(f"paused at {release.weight} %")
     step = release.plan.steps[release.step_index]

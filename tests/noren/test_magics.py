@@ -1,0 +1,84 @@
+"""The magics parse, call and show; a mistake is one clean message that fails the cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+
+from noren.magics import NorenMagics
+from noren_bento.errors import NorenError
+
+MAGICS = (
+    "deploy",
+    "tag",
+    "build",
+    "validate",
+    "canary",
+    "drift",
+    "promote",
+    "rollback",
+    "approve",
+    "releases",
+)
+
+
+@pytest.fixture(scope="module")
+def shell() -> Iterator[InteractiveShell]:
+    shell = InteractiveShell.instance()
+    shell.run_line_magic("load_ext", "noren")
+    yield shell
+    InteractiveShell.clear_instance()
+
+
+def test_every_step_of_the_ring_has_a_magic(shell: InteractiveShell) -> None:
+    assert set(MAGICS) == set(NorenMagics.magics["line"])
+
+
+@pytest.mark.parametrize("magic", MAGICS)
+def test_each_magic_explains_itself(magic: str, shell: InteractiveShell) -> None:
+    text = shell.find_line_magic(magic).__doc__
+    assert text
+    assert f"%{magic}" in text
+    assert len(text.strip().splitlines()[-1]) < 120
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("%deploy missing_model --name churn", "no variable 'missing_model'"),
+        ("%deploy modle --name churn", "Did you mean model"),
+        ("%deploy model --train X_train --test X_test", "is not data"),
+        ("%deploy churn/3 --steps ten", "percentages such as 10,50"),
+        ("%deploy churn/3 --steps 50,10", "rising weights"),
+        ("%tag model", "needs a name"),
+        ("%releases churn", "takes no arguments"),
+        ("%drift churn", "noren up"),
+    ],
+)
+def test_a_mistake_is_one_clean_message_and_fails_the_cell(
+    line: str, says: str, shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.user_ns.update(model=object(), X_train=[[1.0]], X_test=[[1.0]], y_train=[1], y_test=[1])
+    result = shell.run_cell(line)
+    assert isinstance(result.error_in_exec, NorenError)
+    assert says in str(result.error_in_exec)
+    printed = capsys.readouterr().out
+    assert "Traceback" not in printed
+    assert says in printed
+
+
+def test_an_unknown_flag_is_a_usage_error(shell: InteractiveShell) -> None:
+    assert isinstance(shell.run_cell("%deploy model --stepps 10").error_in_exec, UsageError)
+
+
+def test_an_unattended_run_plans_and_does_nothing(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.delenv("NOREN_YES", raising=False)
+    result = shell.run_cell("%deploy churn/3 --steps 5,25")
+    assert result.success
+    assert "Nothing was done" in capsys.readouterr().out
