@@ -85,7 +85,8 @@ def _read(name: str, path: Path) -> Iterator[Import]:
             if isinstance(child, ast.Import):
                 yield from (Import(name, alias.name, child.lineno, lazy) for alias in child.names)
             elif isinstance(child, ast.ImportFrom):
-                assert child.level == 0 and child.module, f"{path}:{child.lineno}: relative import"
+                assert child.level == 0, f"{path}:{child.lineno}: relative import"
+                assert child.module
                 for alias in child.names:
                     whole = f"{child.module}.{alias.name}"
                     yield Import(name, whole if whole in modules() else child.module, child.lineno, lazy)

@@ -39,9 +39,10 @@ def _marked(mark: str) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(SESSION) == mark:
-                if not any(word in " ".join(process.cmdline()) for word in _HARMLESS):
-                    found.append(process)
+            if process.status() == psutil.STATUS_ZOMBIE or process.environ().get(SESSION) != mark:
+                continue
+            if not any(word in " ".join(process.cmdline()) for word in _HARMLESS):
+                found.append(process)
         except psutil.Error:
             continue  # another user's, or gone since
     return found

@@ -23,10 +23,27 @@ PURE = ("noren_bento.release", "noren_bento.profile", "noren_bento.drift", "nore
 PURE_MODULES = ("noren_bento.traffic.envoy_config", "noren_bento.errors")
 PURE_LIBRARIES = {"numpy", "scipy"}
 PURE_EXCEPTIONS = {("noren_bento.drift.report", "pandas")}  # DriftReport.to_frame(), inside the function
-WORLDLY = set(
-    "asyncio datetime http io logging multiprocessing os pathlib random secrets shutil socket sqlite3 subprocess "
-    "tempfile threading time urllib uuid".split()
-)
+WORLDLY = {
+    "asyncio",
+    "datetime",
+    "http",
+    "io",
+    "logging",
+    "multiprocessing",
+    "os",
+    "pathlib",
+    "random",
+    "secrets",
+    "shutil",
+    "socket",
+    "sqlite3",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "time",
+    "urllib",
+    "uuid",
+}
 """The parts of the standard library that reach a disk, a network, a clock, chance or another thread."""
 
 HEAVY_HOMES = {
@@ -47,9 +64,21 @@ HEAVY_HOMES = {
 }
 """The folders in which a library is imported. BentoML has two: one describes the service, the other builds it."""
 
-LAZY = set(
-    "bentoml mlflow papermill nbconvert nbclient onnx skl2onnx onnxruntime pandas sklearn skops supervisor httpx".split()
-)
+LAZY = {
+    "bentoml",
+    "mlflow",
+    "papermill",
+    "nbconvert",
+    "nbclient",
+    "onnx",
+    "skl2onnx",
+    "onnxruntime",
+    "pandas",
+    "sklearn",
+    "skops",
+    "supervisor",
+    "httpx",
+}
 """Never imported with a module of ours, only by the function that needs it."""
 ALWAYS = {"noren_validation.engine", "noren.view"}
 """Modules that are nothing without a heavy library, and are themselves imported inside functions only."""
