@@ -50,13 +50,12 @@ def judge_notebook(
             "it reported no check; call noren.check(name, value, at_least=…) for each question it answers"
         )
     checks = [*verdicts.values()]
+    checks += [_closing(name, closed[0])] if closed else []
     checks += [
         Verdict(one, Outcome.FAIL, because="promised by the notebook, but it did not report")
         for one in missing
     ]
     closed += [f"check {one!r} did not report" for one in missing]
-    if closed:
-        checks.append(_closing(name, closed[0]))
     return NotebookResult(name, tuple(checks), tuple(closed), seconds, path)
 
 
@@ -134,4 +133,4 @@ def _wrong_digest(notebook: Mapping[str, Any], digest: str) -> str:
 
 
 def _closing(name: str, reason: str) -> Verdict:
-    return Verdict(f"{name} finished", Outcome.FAIL, because=reason)
+    return Verdict(f"{name} notebook", Outcome.FAIL, because=reason)
