@@ -1,4 +1,4 @@
-"""The MLmodel file, so that MLflow shows the signature and loads the model with its own functions too."""
+"""The MLmodel file, in which MLflow looks for the signature that it shows."""
 
 # ruff: noqa: PLC0415 -- heavy libraries are imported where they are used
 
