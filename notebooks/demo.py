@@ -1,7 +1,11 @@
-"""The demo: runs the quickstart from end to end, and leaves behind what one wants to look at. `make demo` calls it."""
+"""The demo: runs the quickstart from end to end, and leaves behind what one wants to look at. `make demo` calls it.
+
+`python notebooks/demo.py [NOTEBOOK] [--folder FOLDER]` does the same with another notebook.
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shutil
@@ -16,7 +20,7 @@ import nbformat
 from filelock import FileLock, Timeout
 from jinja2 import DictLoader
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from noren_bento.control.processes import bring_down
 from noren_bento.home import Home
@@ -25,10 +29,9 @@ from noren_bento.targets.local import free_port
 from noren_bento.targets.supervisor import marked_processes
 from noren_validation.kernel import Kernel
 
-HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parent
-DEMO = REPOSITORY / ".demo"
-NAME = "quickstart"
+REPOSITORY = Path(__file__).resolve().parent.parent
+QUICKSTART = REPOSITORY / "notebooks" / "quickstart.ipynb"
+ENVIRONMENTS = REPOSITORY / ".cache" / "environments"
 CELL_SECONDS = 600
 WIDTH = 78
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -71,49 +74,37 @@ class Demo(NotebookClient):
 
 def main() -> int:
     """Run the demo; return the exit code: 0, 1 when a cell failed or a process is left, 130 after Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="notebooks/demo.py", description="Run a notebook of Noren's.")
+    parser.add_argument("notebook", type=Path, nargs="?", default=QUICKSTART)
+    parser.add_argument(
+        "--folder", type=Path, default=REPOSITORY / ".demo", help="where state and results go"
+    )
+    given = parser.parse_args()
+    folder = given.folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, _interrupt)
-    DEMO.mkdir(exist_ok=True)
     try:
-        with FileLock(DEMO / ".lock", timeout=0):
-            return _run(_fresh_home())
+        with FileLock(folder / ".lock", timeout=0):
+            return run(given.notebook.resolve(), folder)
     except Timeout:
-        print(
-            f"Another demo is running in {_short(DEMO)}. Wait for it, or end it with Ctrl-C.", file=sys.stderr
-        )
+        print(f"A demo is running in {_short(folder)}. Wait for it, or end it with Ctrl-C.", file=sys.stderr)
         return 1
 
 
-def _fresh_home() -> Settings:
-    """Set the environment of the demo, end what an earlier one may have left, and remove its state."""
-    for name in list(os.environ):
-        if name.startswith(("NOREN_", "MLFLOW_")):
-            del os.environ[name]  # the demo writes to no store of the user's
-    os.environ |= {
-        "NOREN_HOME": str(DEMO / "home"),
-        "NOREN_ENVIRONMENTS": str(REPOSITORY / ".cache" / "environments"),
-        "NOREN_PORT": str(free_port()),
-        "NOREN_YES": "1",
-    }
-    settings = load_settings(folder=DEMO)
-    bring_down(settings)
-    shutil.rmtree(settings.home, ignore_errors=True)
-    return settings
-
-
-def _run(settings: Settings) -> int:
+def run(path: Path, folder: Path) -> int:
+    """Run one notebook with a fresh home under this folder; return the exit code."""
     begun = time.monotonic()
-    notebook = nbformat.read(HERE / f"{NAME}.ipynb", as_version=4)
-    print(
-        f"{_short(HERE / NAME)}.ipynb, with its state in {_short(settings.home)} and traffic at {Home(settings).url}"
-    )
+    settings = _fresh_home(folder)
+    notebook = nbformat.read(path, as_version=4)
+    print(f"{_short(path)}, with its state in {_short(settings.home)} and traffic at {Home(settings).url}")
     try:
-        problem = _execute(notebook)
+        problem = _execute(notebook, path.parent, folder)
     except KeyboardInterrupt:
         problem = "interrupted"
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # what follows takes seconds, and leaves nothing behind
     left = _bring_down(settings)
-    _write(notebook)
-    _tell(settings)
+    _write(notebook, folder / path.stem)
+    _tell(settings, folder / path.stem)
     if problem:
         print(f"\n{problem}\n\nLogs: {_short(settings.run_folder)}", file=sys.stderr)
     if left:
@@ -124,14 +115,32 @@ def _run(settings: Settings) -> int:
     return 0
 
 
-def _execute(notebook: Any) -> str:
-    """Execute a working copy; return what went wrong, empty when nothing did."""
-    work = DEMO / "work"
+def _fresh_home(folder: Path) -> Settings:
+    """Set the environment of the demo, end what an earlier one may have left, and remove its state."""
+    environments = os.environ.get("NOREN_ENVIRONMENTS", str(ENVIRONMENTS))
+    for name in list(os.environ):
+        if name.startswith(("NOREN_", "MLFLOW_TRACKING")) and name != "NOREN_TEST_SESSION":
+            del os.environ[name]  # the demo writes to no store of the user's
+    os.environ |= {
+        "NOREN_HOME": str(folder / "home"),
+        "NOREN_ENVIRONMENTS": environments,
+        "NOREN_PORT": str(free_port()),
+        "NOREN_YES": "1",
+    }
+    settings = load_settings(folder=folder)
+    bring_down(settings)
+    shutil.rmtree(settings.home, ignore_errors=True)
+    return settings
+
+
+def _execute(notebook: Any, source: Path, folder: Path) -> str:
+    """Execute in a working copy of the notebook's folder; return what went wrong, empty when nothing did."""
+    work, log = folder / "work", folder / "kernel.log"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
-    for source in HERE.glob("*.py"):
-        shutil.copy(source, work)
-    kernel = Kernel(DEMO / "kernel.log")
+    for module in source.glob("*.py"):
+        shutil.copy(module, work)
+    kernel = Kernel(log)
 
     def execute() -> None:
         with kernel:
@@ -145,8 +154,10 @@ def _execute(notebook: Any) -> str:
             running.result()
         except CellExecutionError:
             return _failure(notebook)
+        except CellTimeoutError:
+            return f"A cell did not end within {CELL_SECONDS} s."
         except DeadKernelError:
-            return f"The kernel died (exit code {kernel.exit_code}). Its log: {_short(DEMO / 'kernel.log')}"
+            return f"The kernel died (exit code {kernel.exit_code}). Its log: {_short(log)}"
         except KeyboardInterrupt:
             kernel.kill("the demo was stopped")
             raise
@@ -161,9 +172,9 @@ def _failure(notebook: Any) -> str:
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):
             if output.output_type == "error":
+                source = "\n".join("    " + line for line in cell.source.splitlines())
                 trace = _ANSI.sub("", "\n".join(output.traceback)).strip().splitlines()[-30:]
-                return "This cell failed:\n\n" + "\n".join(["    " + line for line in cell.source.splitlines()]
-                    + ["", *trace])  # fmt: skip
+                return "\n".join(["This cell failed:", "", source, "", *trace])
     return "A cell failed without saying why."
 
 
@@ -173,34 +184,34 @@ def _bring_down(settings: Settings) -> list[str]:
     return [" ".join(process.cmdline())[:160] for process in marked_processes(Home(settings).mark)]
 
 
-def _write(notebook: Any) -> None:
+def _write(notebook: Any, stem: Path) -> None:
     """Save the executed notebook, and the page made of it, with the static views instead of the live ones."""
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):
             output.get("data", {}).pop(_VIEW, None)
     notebook.metadata.pop("widgets", None)
-    notebook.metadata["title"] = "Noren: quickstart"
-    nbformat.write(notebook, DEMO / f"{NAME}.ipynb")
-    (DEMO / f"{NAME}.html").write_text(make_page(notebook), encoding="utf-8")
+    notebook.metadata["title"] = f"Noren: {stem.name}"
+    nbformat.write(notebook, stem.with_suffix(".ipynb"))
+    stem.with_suffix(".html").write_text(_page(notebook), encoding="utf-8")
 
 
-def make_page(notebook: Any) -> str:
+def _page(notebook: Any) -> str:
     """Make one HTML page that needs no network."""
     from nbconvert import HTMLExporter  # noqa: PLC0415 -- two seconds, which the demo's first line need not wait for
 
-    exporter = HTMLExporter(
-        extra_loaders=[DictLoader({"noren.html.j2": _TEMPLATE})],
-        template_file="noren.html.j2",
-        embed_images=True,
-    )
+    templates = DictLoader({"noren.html.j2": _TEMPLATE})
+    exporter = HTMLExporter(extra_loaders=[templates], template_file="noren.html.j2", embed_images=True)
     page: str = exporter.from_notebook_node(notebook)[0]
     return page
 
 
-def _tell(settings: Settings) -> None:
-    places = [("executed notebook", DEMO / f"{NAME}.ipynb"), ("the same as a page", DEMO / f"{NAME}.html")]
-    reports = sorted((settings.home / "validations").glob("*/*/report.html"))
-    places += [("validation report", path) for path in reports]
+def _tell(settings: Settings, stem: Path) -> None:
+    places = [
+        ("executed notebook", stem.with_suffix(".ipynb")),
+        ("the same as a page", stem.with_suffix(".html")),
+    ]
+    reports = (settings.home / "validations").glob("*/*/report.html")
+    places += [("validation report", path) for path in sorted(reports)]
     for what, path in places:
         print(f"{what:18}  {_short(path)}")
 

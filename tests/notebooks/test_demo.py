@@ -1,0 +1,91 @@
+"""The demo, and with it the quickstart: it runs to its end, and whatever ends it earlier leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+
+from tests.imports import REPOSITORY
+
+pytestmark = pytest.mark.slow
+DEMO = REPOSITORY / "notebooks" / "demo.py"
+
+
+def notebook_of(folder: Path, *sources: str) -> Path:
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "small.ipynb")
+    return folder / "small.ipynb"
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Command lines of the processes whose NOREN_HOME lies in this folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("NOREN_HOME", "").startswith(str(folder)):
+                found.append(" ".join(process.cmdline()))
+        except psutil.Error:
+            continue
+    return found
+
+
+def start(*arguments: str | Path) -> subprocess.Popen[str]:
+    command = [sys.executable, str(DEMO), *map(str, arguments)]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY
+    )
+
+
+def test_a_failing_cell_is_shown_with_its_error_and_everything_is_brought_down(tmp_path: Path) -> None:
+    notebook = notebook_of(
+        tmp_path, "import noren", "noren.up()", "noren.promote('tumour')", "print('never')"
+    )
+    demo = start(notebook, "--folder", tmp_path)
+    said, complained = demo.communicate(timeout=120)
+    assert demo.returncode == 1
+    assert "noren.promote('tumour')" in complained
+    assert "NotFoundError: Nothing was released as 'tumour'" in complained
+    assert "Traceback" not in complained
+    assert "2/4  noren.up()" in said
+    assert "Nothing was released as" in (tmp_path / "small.html").read_text()
+    assert processes_of(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demo_leaves_nothing_running(tmp_path: Path, number: signal.Signals) -> None:
+    sign = tmp_path / "is-up"
+    source = f"import noren, pathlib, time\nnoren.up()\npathlib.Path({str(sign)!r}).touch()\ntime.sleep(600)"
+    demo = start(notebook_of(tmp_path, source), "--folder", tmp_path)
+    deadline = time.monotonic() + 90
+    while not sign.exists() and time.monotonic() < deadline:
+        assert demo.poll() is None, demo.communicate()
+        time.sleep(0.1)
+    assert processes_of(tmp_path)
+    os.kill(demo.pid, number)
+    _, complained = demo.communicate(timeout=60)
+    assert demo.returncode == 130
+    assert "interrupted" in complained
+    assert processes_of(tmp_path) == []
+
+
+@pytest.mark.timeout(900)
+def test_the_quickstart_runs_from_end_to_end_and_its_page_needs_no_network(tmp_path: Path) -> None:
+    demo = start("--folder", tmp_path)
+    said, complained = demo.communicate(timeout=840)
+    assert demo.returncode == 0, f"{said}\n{complained}"
+    assert "nothing is left running" in said
+    assert processes_of(tmp_path) == []
+    page = (tmp_path / "quickstart.html").read_text()
+    assert re.findall(r"<(?:script|link|iframe|img)[^>]*(?:src|href)=.?(?:https?:)?//[^>]*>", page) == []
+    executed = nbformat.read(tmp_path / "quickstart.ipynb", as_version=4)
+    assert all(cell.execution_count for cell in executed.cells if cell.cell_type == "code")
+    assert len(list((tmp_path / "home" / "validations").glob("*/*/report.html"))) >= 2
