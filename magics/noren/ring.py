@@ -17,7 +17,7 @@ from noren.show import show_deploy, tell
 from noren.stages import Stages
 from noren_bento.control.client import ControlClient
 from noren_bento.control.processes import bring_up
-from noren_bento.errors import NorenError
+from noren_bento.errors import NorenError, UnreachableError
 from noren_bento.release import event as ev
 from noren_bento.release.plan import Plan
 from noren_bento.release.release import Release as Folded
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from noren_validation.validation import Validation
 
 START_SECONDS = 90.0
+UNDO_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,11 +283,17 @@ class Ring:
         return now
 
     def _undo(self, release_id: str, error: BaseException) -> None:
-        """Roll back what has no traffic yet; a release that started goes on by its plan."""
-        now = self.client.release(release_id)
-        if now.state in (State.OPENED, State.BUILT, State.VALIDATED):
-            why = "interrupted before the start" if isinstance(error, KeyboardInterrupt) else str(error)
-            self.client.append(release_id, ev.Requested("roll back"), why=why or type(error).__name__)
+        """Roll back what has no traffic yet, and wait for it; a release that started goes on by its plan."""
+        why = "interrupted before the start" if isinstance(error, KeyboardInterrupt) else str(error)
+        try:
+            if self.client.release(release_id).state in (State.OPENED, State.BUILT, State.VALIDATED):
+                self.client.append(release_id, ev.Requested("roll back"), why=why or type(error).__name__)
+            deadline = time.monotonic() + UNDO_SECONDS
+            while self.client.release(release_id).requested and time.monotonic() < deadline:
+                time.sleep(0.1)
+        except UnreachableError:
+            # The first error is what the user must see; control closes the release when this process has ended.
+            tell(f"control does not answer; {release_id} is closed when it is back and this process has ended")
 
     def _files(self, version: ModelVersion | str) -> Any:
         from noren_bento.stores.models import ModelStore

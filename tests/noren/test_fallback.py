@@ -5,10 +5,10 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from tests.noren.snapshots import CANARY, DRIFTING, FIRST, HOSTILE, ROLLED_BACK, SNAPSHOTS
 
 from noren.fallback import snapshot_to_html, snapshot_to_text
 from noren_bento.control.snapshot import ArmView, ColumnView
+from tests.noren.snapshots import CANARY, DRIFTING, FIRST, HOSTILE, ROLLED_BACK, SNAPSHOTS
 
 
 class _Reader(HTMLParser):

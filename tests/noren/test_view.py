@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.noren.snapshots import BUILDING, CANARY, PROMOTED
 
 from noren.view import ReleaseView
 from noren_bento.control.snapshot import Snapshot
 from noren_bento.errors import NorenError, UnreachableError
 from noren_bento.release.event import Action
+from tests.noren.snapshots import BUILDING, CANARY, PROMOTED
 
 Views = Callable[..., ReleaseView]
 
