@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from noren_bento.compile.portable import make_portable, parts_of, restore_missing_codes
-from noren_bento.compile.trees import cast_around_trees, restore_missing, restore_precision
+from noren_bento.compile.tree_nodes import cast_around_trees, restore_missing, restore_precision
 from noren_bento.release.version import Column, Signature
 from noren_bento.serving.columns import NUMERIC
 
@@ -57,10 +57,11 @@ def convert(model: Any, signature: Signature, form: Form) -> bytes:
     with _plain_attributes():
         graph = convert_sklearn(portable, initial_types=_input_types(signature, form), options=options)
     restore_missing_codes(graph.graph, model)
-    restore_missing(graph, parts_of(model))
+    parts = list(parts_of(model))
+    restore_missing(graph, parts)
     if form.precision == "float64":
-        restore_precision(graph, parts_of(model))
-        cast_around_trees(graph.graph, parts_of(model))
+        restore_precision(graph, parts)
+        cast_around_trees(graph.graph, parts)
     content: bytes = graph.SerializeToString()
     return content
 

@@ -29,28 +29,35 @@ class Expected:
 
 def expect(original: Answer, reference: Columns, probes: Arrays) -> Expected | str:
     """Ask the original; say in words why no graph may answer for it where it raises."""
-    answers = original(reference)
-    try:
-        return Expected(reference, answers, probes, original(probes))
-    except Exception as error:  # any refusal of the model's is one that a graph would not make
-        row = _first_raising(original, probes)
-        return f"the original raises on {row}: {type(error).__name__}: {str(error)[:120]}"
-
-
-def _first_raising(original: Answer, probes: Arrays) -> str:
-    for place in range(count_rows(probes)):
-        row = take_rows(probes, np.array([place]))
+    answers = []
+    for what, rows in (("reference row", reference), ("row that fits its signature", probes)):
         try:
-            original(row)
-        except Exception:
-            values = {name: values.tolist()[0] for name, values in row.items()}
-            return f"a row that fits its signature ({_shorten(values)})"
-    return "rows that fit its signature"
+            answers.append(original(rows))
+        except Exception as error:  # any refusal of the model's is one that a graph would not make
+            row = _shorten(_raising_row(original, rows))
+            return f"the original raises on a {what} ({row}): {type(error).__name__}: {str(error)[:120]}"
+    return Expected(reference, answers[0], probes, answers[1])
 
 
-def _shorten(values: dict[str, object]) -> str:
-    shown = ", ".join(f"{name}={value!r}" for name, value in list(values.items())[:4])
-    return shown + (", …" if len(values) > 4 else "")
+def _raising_row(original: Answer, rows: Columns) -> Columns:
+    """Halve the rows until one is left; where neither half raises, the first row stands for all."""
+    while (count := count_rows(rows)) > 1:
+        half = take_rows(rows, np.arange(count // 2))
+        rows = half if _raises(original, half) else take_rows(rows, np.arange(count // 2, count))
+    return rows
+
+
+def _raises(original: Answer, rows: Columns) -> bool:
+    try:
+        original(rows)
+    except Exception:  # the question is only whether it does
+        return True
+    return False
+
+
+def _shorten(row: Columns) -> str:
+    shown = ", ".join(f"{name}={row[name].tolist()[0]!r}" for name in list(row)[:4])
+    return shown + (", …" if len(row) > 4 else "")
 
 
 def find_difference(expected: Expected, compiled: Answer) -> str | None:

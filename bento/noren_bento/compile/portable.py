@@ -7,7 +7,6 @@ string that no data holds, in imputers and in the categories of encoders, since 
 from __future__ import annotations
 
 # ruff: noqa: PLC0415 -- heavy libraries are imported where they are used
-
 import copy
 from collections.abc import Iterator
 from typing import Any
@@ -43,7 +42,9 @@ def restore_missing_codes(graph: Any, model: Any) -> None:
     """Give missing text the code that the model's OrdinalEncoders give it: NaN, unless they say otherwise."""
     from onnx import helper
 
-    codes = {str(part.encoded_missing_value) for part in parts_of(model) if type(part).__name__ == "OrdinalEncoder"}
+    codes = {
+        str(part.encoded_missing_value) for part in parts_of(model) if type(part).__name__ == "OrdinalEncoder"
+    }
     if len(codes) != 1:
         return
     code = float(codes.pop())
@@ -62,7 +63,7 @@ def _by_position(entry: tuple[Any, ...], names: tuple[str, ...]) -> tuple[Any, .
     name, part, columns = entry
     if isinstance(columns, str):
         columns = [columns]
-    if isinstance(columns, list | tuple | np.ndarray) and len(columns):
+    if isinstance(columns, list | tuple | np.ndarray) and columns:
         mask = np.asarray(columns)
         if mask.dtype == bool:
             columns = np.flatnonzero(mask).tolist()
@@ -88,7 +89,14 @@ def parts_of(model: Any, depth: int = 8) -> Iterator[Any]:
             for part in entry if isinstance(entry, tuple) else [entry]:
                 if hasattr(part, "get_params") and not isinstance(part, type):
                     yield from parts_of(part, depth - 1)
-    for name in ("estimator_", "final_estimator_", "best_estimator_", "regressor_", "transformer_", "estimator"):
+    for name in (
+        "estimator_",
+        "final_estimator_",
+        "best_estimator_",
+        "regressor_",
+        "transformer_",
+        "estimator",
+    ):
         part = getattr(model, name, None)
         if hasattr(part, "get_params") and not isinstance(part, type):
             yield from parts_of(part, depth - 1)

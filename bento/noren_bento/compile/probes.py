@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from noren_bento.release.version import Column, Signature
 from noren_bento.serving.answers import Answers
 from noren_bento.serving.columns import Columns, count_rows, is_missing
+from noren_bento.serving.refusal import integer_limits
 
 UNSEEN = "\u2042 noren: never seen"
 MAX_KNOWN = 500
@@ -67,11 +68,9 @@ def _numbers(values: NDArray[Any], column: Column) -> list[float]:
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
     reach = 10 * (high - low or 1.0)
     if column.kind == "integer":
-        limits = np.iinfo(column.dtype if np.dtype(column.dtype.lower()).kind in "iu" else np.int64)
-        return [
-            float(max(limits.min, min(limits.max, round(value))))
-            for value in (0, -1, 1, low - reach, high + reach)
-        ]
+        least, most = integer_limits(column)
+        wanted = (0, -1, 1, round(low - reach), round(high + reach))
+        return [float(max(least, min(most, value))) for value in wanted]
     return [0.0, -1.0, 1.0, low - reach, high + reach, -1e9, 1e9]
 
 

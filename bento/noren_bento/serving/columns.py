@@ -116,7 +116,7 @@ def _series(values: NDArray[Any], column: Column) -> pd.Series[Any]:
 
     if column.dtype == "category":
         return pd.Series(pd.Categorical(values, categories=category_values(column)))
-    series = pd.Series(values)
+    series = pd.Series(values, dtype=values.dtype)  # else pandas makes its own strings of objects
     if column.kind == "text" and column.dtype == "object":
         return series.where(series.notna(), np.nan)
     if column.kind == "datetime" and "," in column.dtype:

@@ -52,9 +52,7 @@ class Graph:
             return lambda columns: {"matrix": as_matrix(columns, self._names).astype(dtype, copy=False)}
         # Inputs are named c0, c1, … by the column's place: not every column's name can name a tensor.
         fillers = [(one.name, self._names[int(one.name[1:])], DTYPES.get(one.type)) for one in inputs]
-        return lambda columns: {
-            given: self._tensor(columns[name], dtype) for given, name, dtype in fillers
-        }
+        return lambda columns: {given: self._tensor(columns[name], dtype) for given, name, dtype in fillers}
 
     def _tensor(self, values: NDArray[Any], dtype: type[np.generic] | None) -> NDArray[Any]:
         if dtype is not None:

@@ -26,7 +26,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 BODY_SECONDS = 10.0
-"""A body must be here this long after its first part."""
+"""A body must be here this long after its headers; well below the time in which BentoML answers 504."""
 MAX_WAITING = 256
 """Requests of one worker that may wait for a thread; more are answered with 429."""
 REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
@@ -79,16 +79,20 @@ class PredictMiddleware:
         error = MODEL_ERRORS
         try:
             body = await self._read(scope, headers, receive)
-            columns, answers = await self._predict(worker, body)
-            content = worker.encode(answers, request_id.decode())
-            error = 0
+            asked, given_answers = await self._predict(worker, body)
+            content = worker.encode(given_answers, request_id.decode())
+            columns, answers, error = asked, given_answers, 0
             await _send(send, 200, content, _headers(request_id, worker.version))
         except Refusal as refusal:
             error = CLIENT_ERRORS
             await _send_refusal(send, refusal, request_id, worker.version)
-        except ModelError as problem:
-            logger.error("request %s: %s", request_id.decode(), problem)
-            failure = {"error": str(problem), "model": worker.version, "request_id": request_id.decode()}
+        except (
+            Exception
+        ) as problem:  # the model's, or a mistake of ours: either way this version did not answer
+            unknown = not isinstance(problem, ModelError)
+            logger.error("request %s: %s", request_id.decode(), problem, exc_info=unknown)
+            text = f"{worker.version} could not answer: {type(problem).__name__}" if unknown else str(problem)
+            failure = {"error": text, "model": worker.version, "request_id": request_id.decode()}
             await _send(send, 500, msgspec.json.encode(failure), _headers(request_id, worker.version))
         finally:
             if headers.get(b"x-envoy-attempt-count", b"1") == b"1":
@@ -114,13 +118,16 @@ class PredictMiddleware:
             raise Refusal("Send the body as content-type: application/json.", status=415)
         if int(headers.get(b"content-length", b"0")) > self._max_body_bytes:
             raise self._too_large()
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await self._read_parts(receive)
+        except TimeoutError:
+            raise Refusal(f"The body was not here after {BODY_SECONDS:.0f} s.", status=408) from None
+
+    async def _read_parts(self, receive: Receive) -> bytes:
         message = await receive()
         if not message.get("more_body", False):
             return _part(message)
-        async with asyncio.timeout(BODY_SECONDS):
-            return await self._read_parts(message, receive)
-
-    async def _read_parts(self, message: Message, receive: Receive) -> bytes:
         parts, size = [_part(message)], len(_part(message))
         while message.get("more_body", False):
             message = await receive()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,9 @@ from noren_bento.release.version import Column
 LARGEST = 3.4e38
 """Largest magnitude of a number that is taken: what fits float32, which trees and graphs compute in."""
 LARGEST_INTEGER = 2**63 - 1
+INTEGER_WIDTH = re.compile(r"^(u?)int(8|16|32|64)")
+YEARS = (1678, 2261)
+"""What nanoseconds since 1970 hold in 64 bits, since many models were fitted on those."""
 WANTED = {
     "number": "a number",
     "integer": "a whole number",
@@ -100,6 +104,8 @@ def explain_value(value: Any, column: Column, accepted: Sequence[Any] = ()) -> s
         return f"holds {value}, which is not JSON; {null}."
     if error := KINDS[column.kind](value):
         return error
+    if column.kind == "integer" and not (limits := integer_limits(column))[0] <= value <= limits[1]:
+        return f"holds {_short(value)}; {column.dtype} takes {limits[0]} to {limits[1]}."
     if accepted and value not in accepted:
         return f"holds {_quote(str(value))}, which the model does not know. It takes: {_listed(accepted)}."
     return None
@@ -114,9 +120,22 @@ def _explain_number(value: Any) -> str | None:
 def _explain_integer(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"must be {WANTED['integer']}, not {_named_type(value)}."
-    if value != int(value):
-        return f"must be {WANTED['integer']}, not {value}."
-    return f"holds {_short(value)}, which needs more than 64 bits." if abs(value) > LARGEST_INTEGER else None
+    return None if value == int(value) else f"must be {WANTED['integer']}, not {value}."
+
+
+def integer_limits(column: Column) -> tuple[int, int]:
+    """The smallest and the largest whole number that the column's dtype holds.
+
+    >>> integer_limits(Column("age", "integer", "int8"))
+    (-128, 127)
+    """
+    width = INTEGER_WIDTH.search(column.dtype.lower())
+    if width is None:
+        return -LARGEST_INTEGER, LARGEST_INTEGER
+    bits = int(width[2])
+    if width[1]:
+        return 0, min(2**bits - 1, LARGEST_INTEGER)
+    return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
 
 
 def _explain_boolean(value: Any) -> str | None:
@@ -153,10 +172,9 @@ def read_datetime(text: str) -> datetime | None:
     except ValueError:
         return None
     offset = moment.utcoffset()
-    try:
-        return moment.replace(tzinfo=None) - offset if offset is not None else moment
-    except OverflowError:
+    if not YEARS[0] <= moment.year <= YEARS[1]:
         return None
+    return moment.replace(tzinfo=None) - offset if offset is not None else moment
 
 
 def _named_type(value: Any) -> str:

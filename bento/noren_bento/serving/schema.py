@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from noren_bento.release.version import Column, Signature
 from noren_bento.serving.columns import Columns, MatrixColumns, category_values
-from noren_bento.serving.refusal import LARGEST, LARGEST_INTEGER, WANTED, Refusal, explain, read_datetime
+from noren_bento.serving.refusal import LARGEST, WANTED, Refusal, explain, integer_limits, read_datetime
 
 MAX_ROWS = 10_000
 
@@ -54,7 +54,8 @@ class Schema:
         return msgspec.json.Decoder(body)
 
     def _type(self, column: Column) -> Any:
-        integer = Annotated[int, msgspec.Meta(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER)]
+        low, high = integer_limits(column)
+        integer = Annotated[int, msgspec.Meta(ge=low, le=high)]
         number = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
         kinds: dict[str, Any] = {
             "number": number,

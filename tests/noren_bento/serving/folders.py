@@ -1,0 +1,57 @@
+"""Model folders as a build writes them, made in process, without MLflow and BentoML."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+import skops.io
+
+from noren_bento.compile.child import prove
+from noren_bento.profile.build import build_profile
+from noren_bento.profile.profile import profile_to_json
+from noren_bento.release.version import ModelVersion
+from noren_bento.serving.columns import columns_of_frame
+from noren_bento.serving.manifest import PROFILE, REPLAY, Manifest, hash_files, write_manifest
+from noren_bento.serving.original import Original
+from noren_bento.serving.rows import rows_of_columns
+from noren_bento.tagging.signature import read_signature
+
+
+def write_folder(
+    folder: Path, model: Any, X: pd.DataFrame, y: Any, *, name: str = "churn", compiled: bool = True
+) -> Path:
+    """Write a fitted model as version 1, compiled or with skops."""
+    folder.mkdir(parents=True, exist_ok=True)
+    signature = read_signature(model, X, X, y)
+    columns = columns_of_frame(X, signature)
+    outcome = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the converter's own
+        if compiled:
+            outcome = prove(model, signature, X, folder)
+            assert outcome.runtime == "onnx", outcome.because
+        else:
+            skops.io.dump(model, folder / "model.skops")
+        answers = Original(model, signature).predict(columns)
+    profile = build_profile(
+        columns, {"prediction": np.array([str(one) for one in answers.predictions], dtype=object)}
+    )
+    (folder / PROFILE).write_bytes(profile_to_json(profile))
+    rows = rows_of_columns({key: values[:5] for key, values in columns.items()}, signature)
+    (folder / REPLAY).write_bytes(msgspec.json.encode({"rows": rows}))
+    manifest = Manifest(
+        version=ModelVersion(name, 1, "ab" * 32, signature),
+        runtime="onnx" if outcome else "sklearn",
+        because="",
+        files=hash_files(folder),
+        serialisation=None if outcome else "skops",
+        missing_text=outcome.missing_text if outcome else "",
+        closed=outcome.closed if outcome else {},
+    )
+    write_manifest(folder, manifest)
+    return folder
