@@ -76,12 +76,13 @@ def _interval_row(name: str, one: Interval, x: Scale, y: float) -> list[Markup]:
 def histogram_figure(
     values: NDArray[Any], *, marks: Sequence[tuple[str, float]] = (), title: str, bins: int = 40
 ) -> Figure:
-    """How often which values occurred; the highest 0.5 % are left out so that the rest can be seen, marks never."""
+    """How often which values occurred; the outermost 0.5 % are left out so that the rest can be seen, marks never."""
     numbers = np.asarray(values, dtype=np.float64)
     top = max([float(np.quantile(numbers, 0.995)), *(mark for _, mark in marks)])
-    low = float(numbers.min())
+    low = min([float(np.quantile(numbers, 0.005)), *(mark for _, mark in marks)])
+    low = float(numbers.min()) if numbers.min() >= 0 else low
     top = top if top > low else low + 1.0
-    counts, edges = np.histogram(numbers[numbers <= top], bins=bins, range=(low, top))
+    counts, edges = np.histogram(numbers, bins=bins, range=(low, top))
     x, y = Scale(low, top, 60, WIDTH - 20), Scale(0, float(counts.max() or 1), 190, 40)
     bars = [
         element(

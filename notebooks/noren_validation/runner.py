@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import wait
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -15,7 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from noren_bento.errors import NorenError, NotFoundError
+from noren_bento.errors import ConflictError, NorenError, NotFoundError
 from noren_validation.gate import judge_notebooks, name_checks
 from noren_validation.report import make_report
 from noren_validation.runs import Runs
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 SUITE = ("data_quality", "performance", "production")
 DEADLINE_SECONDS = 600.0
 REPORT = "report.html"
+ATTEMPTS = 20
+LEFTOVER_SECONDS = 86_400.0
 
 
 def validate_bento(
@@ -64,6 +67,7 @@ def validate_bento(
     begun, say = time.monotonic(), progress or (lambda _: None)
     home = settings.home / "validations" / version.name
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _sweep(home)
     work = Path(tempfile.mkdtemp(prefix=f".{version.number}-", dir=home))
     subject = SubjectFile(
         files=str(files.path),
@@ -202,13 +206,27 @@ def _moment(at: float) -> str:
 
 
 def _replace(work: Path, folder: Path) -> Path:
-    """Put the complete run in place of the one before."""
+    """Put the complete run in place of the one before; of two that end at once, the later stays."""
     old = work.with_name(f"{work.name}.old")
-    if folder.exists():
-        folder.rename(old)
-    work.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
-    return folder
+    for _ in range(ATTEMPTS):
+        with suppress(FileNotFoundError):
+            folder.rename(old)
+        try:
+            work.rename(folder)
+        except OSError:  # another run of this version ended in between
+            continue
+        finally:
+            shutil.rmtree(old, ignore_errors=True)
+        return folder
+    raise ConflictError(f"{folder} cannot be replaced: others write it. Run the validation again.")
+
+
+def _sweep(home: Path) -> None:
+    """Remove what killed runs left behind, a day later."""
+    for left in home.glob(".*"):
+        with suppress(FileNotFoundError):
+            if left.stat().st_mtime < time.time() - LEFTOVER_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _moved(result: NotebookResult, folder: Path) -> NotebookResult:

@@ -169,7 +169,7 @@ def open_subject(path: str | Path) -> Subject:
     >>> open_subject("")
     Traceback (most recent call last):
     noren_bento.errors.NorenError: '' is not a subject's file. %validate gives the notebook one as the parameter \
-`subject`; to try a notebook by hand, call noren_validation.make_subject(...).
+`subject`: run it with %validate instead of by hand.
     """
     try:
         file = msgspec.json.decode(Path(path).read_bytes(), type=SubjectFile)
@@ -177,7 +177,7 @@ def open_subject(path: str | Path) -> Subject:
         reason = f" ({error})" if isinstance(error, msgspec.MsgspecError) else ""
         raise NorenError(
             f"{str(path)!r} is not a subject's file{reason}. %validate gives the notebook one as the parameter "
-            "`subject`; to try a notebook by hand, call noren_validation.make_subject(...)."
+            "`subject`: run it with %validate instead of by hand."
         ) from None
     if file.format != FORMAT:
         raise NorenError(f"{path} has format {file.format}; this Noren reads {FORMAT}. Run %validate again.")

@@ -83,7 +83,7 @@ def make_ticks(low: float, high: float, most: int = 6) -> tuple[float, ...]:
         return (low,)
     raw = (high - low) / max(1, most - 1)
     power = 10.0 ** math.floor(math.log10(raw))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * 0.999)
+    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= raw * 0.999)
     first = math.ceil(low / step - 1e-9)
     return tuple(round(step * n, 12) for n in range(first, math.floor(high / step + 1e-9) + 1))
 

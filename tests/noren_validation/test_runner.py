@@ -1,19 +1,21 @@
 """The real suite against real bentos: what passes, what closes the gate, and what is left when it is stopped."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.ensemble import IsolationForest
 
 from noren_bento.errors import NorenError, NotFoundError
 from noren_bento.release.check import Outcome
 from noren_bento.targets.temporary import serving
 from noren_validation.runner import suite_notebooks, validate_bento
 from noren_validation.validation import Validation
-from tests.noren_validation.conftest import Built, fit_people
+from tests.noren_validation.conftest import Built, fit_people, people
 from tests.noren_validation.notebook_of import START, write_notebook
 
 pytestmark = pytest.mark.slow
@@ -159,6 +161,26 @@ def test_a_changed_bento_is_not_loaded_and_closes_the_gate(make_version, setting
     validation = validate(built, settings, PERFORMANCE)
     assert validation.outcome is Outcome.FAIL
     assert "SHA-256" in validation.verdict.because
+
+
+def test_what_has_no_target_is_judged_by_its_data_and_answers(make_version, settings):
+    (X, _), (X_test, _) = people(900, 0), people(300, 1)
+    X, X_test = X[["age", "hours"]].fillna(40), X_test[["age", "hours"]].fillna(40)
+    model = IsolationForest(n_estimators=20, random_state=0).fit(X)
+    odd = make_version(model, "people-odd", train=(X, None), test=(X_test, None))
+    validation = validate(odd, settings, DATA_QUALITY, PERFORMANCE)
+    assert validation.passed, validation.verdict.because
+    assert set(outcomes(validation)) == {"test rows", "missing values", "rows seen in training", "answers"}
+
+
+def test_a_run_replaces_the_one_before_and_sweeps_what_a_killed_one_left(classifier, settings):
+    first = validate(classifier, settings, DATA_QUALITY)
+    left = first.report.parent.parent / ".1-killed"
+    left.mkdir()
+    os.utime(left, (0, 0))
+    second = validate(classifier, settings, DATA_QUALITY)
+    assert second.report == first.report
+    assert [path.name for path in second.report.parent.parent.iterdir()] == ["1"]
 
 
 class StoppedError(Exception):

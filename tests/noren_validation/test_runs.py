@@ -161,3 +161,20 @@ def test_ctrl_c_ends_every_kernel_within_seconds(tmp_path):
     assert (out, err) == ("stopped\n", "")
     assert time.monotonic() - begun < 15
     assert not any(psutil.pid_exists(pid) for pid in pids if pid)
+
+
+def test_notebooks_run_from_within_a_notebook_as_deploy_does(tmp_path):
+    (tmp_path / "inner").mkdir()
+    inner = write_notebook(tmp_path / "inner" / "inner.ipynb", START, BOTH)
+    code = f"""
+from pathlib import Path
+from noren_validation.runs import Runs
+folder = Path({str(tmp_path / "inner")!r}) / "work"
+folder.mkdir()
+with Runs(folder, digest={DIGEST!r}, deadline_seconds=100) as runs:
+    runs.start(Path({str(inner)!r}), folder / "subject.json")
+    outcome, = [result.outcome for result in runs.results(lambda _: None)]
+check('a', outcome, equals='pass');
+"""
+    result = run(tmp_path, {"outer": (START, code, "check('b', 1, at_least=0);")})["outer"]
+    assert result.outcome is Outcome.PASS, result.closed
