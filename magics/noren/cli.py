@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from noren import api
+from noren.cards import odds
 from noren.handle import Release
 from noren_bento.errors import NorenError
 from noren_bento.release.plan import Plan
@@ -127,9 +128,7 @@ def drift(name: str) -> None:
     report = api.drift(name)
     for column in sorted((*report.columns, *report.outputs), key=lambda one: -one.log_evidence):
         mark = "drifts" if column.alarm else ""
-        click.echo(
-            f"{column.name:32} PSI {column.psi:6.2f}  evidence {column.log_evidence / 2.302585:8.1f}  {mark}"
-        )
+        click.echo(f"{column.name:32} PSI {column.psi:6.2f}  evidence {odds(column.log_evidence):12}  {mark}")
     click.echo(f"{report.version}: {len(report.alarms)} columns drift, over {report.rows:,} rows")
     if report.alarms:
         sys.exit(1)

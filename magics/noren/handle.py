@@ -86,6 +86,7 @@ class Release:
             name = self.id.rpartition("@")[0]
             print(f"Stopped watching; {self.id} goes on by its plan. `%rollback {name}` takes it back.")
             raise
+        self._settle()
         return self
 
     def show(self) -> None:
@@ -105,7 +106,13 @@ class Release:
     def _ask(self, action: Action, done: Callable[[State], bool]) -> Release:
         self.client.request(self.id, action)
         self._until(lambda release: done(release.state), 30.0)
+        self._settle()
         return self
+
+    def _settle(self) -> None:
+        from noren.show import settle_views  # noqa: PLC0415
+
+        settle_views(self.id)
 
     def _until(self, done: Callable[[Folded], bool], seconds: float | None) -> None:
         deadline = None if seconds is None else time.monotonic() + seconds

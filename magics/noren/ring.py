@@ -145,14 +145,18 @@ class Ring:
         try:
             version = self._tagged(task)
             folded = self._opened(version, task)
-            if folded.state in (State.CANARY, State.PROMOTED):
-                return Release(folded.id, self.settings).shown_here()
             self._release = Release(folded.id, self.settings)
+            if folded.state in (State.CANARY, State.PROMOTED):
+                if view is not None:
+                    view.settle()
+                return self._release.shown_here()
             try:
                 self._to_traffic(folded, version, task)
             except BaseException as error:
                 self._undo(folded.id, error)
                 raise
+            if view is not None:
+                view.settle()
             return self._release.shown_here()
         except BaseException:
             if view is not None:
@@ -293,7 +297,9 @@ class Ring:
                 time.sleep(0.1)
         except UnreachableError:
             # The first error is what the user must see; control closes the release when this process has ended.
-            tell(f"control does not answer; {release_id} is closed when it is back and this process has ended")
+            tell(
+                f"control does not answer; {release_id} is closed when it is back and this process has ended"
+            )
 
     def _files(self, version: ModelVersion | str) -> Any:
         from noren_bento.stores.models import ModelStore

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from noren.handle import Release
     from noren.stages import Stages
     from noren.view import ReleaseView
+
+
+_views: list[weakref.ref[ReleaseView]] = []
 
 
 def in_notebook() -> bool:
@@ -78,7 +82,18 @@ def show(fetch: Callable[[], Snapshot], request: Callable[[Action], None]) -> Re
 
     view = ReleaseView(fetch(), fetch=fetch, request=request)
     view.follow()
+    _views.append(weakref.ref(view))
     return view
+
+
+def settle_views(release_id: str) -> None:
+    """Bring this notebook's views of a release up to date before the cell ends."""
+    for reference in list(_views):
+        view = reference()
+        if view is None:
+            _views.remove(reference)
+        elif view.latest.release == release_id:
+            view.settle()
 
 
 def _requester(release: Callable[[], Release | None]) -> Callable[[Action], None]:

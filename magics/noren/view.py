@@ -54,6 +54,9 @@ class ReleaseView(anywidget.AnyWidget):
         self._request = request
         self._period_seconds = period_seconds
         self._stopping = threading.Event()
+        self._wake = threading.Event()
+        """Set when the thread shall look at once instead of at its next turn."""
+        self._looking = threading.Lock()
         self._thread: threading.Thread | None = None
         self._handle: DisplayHandle | None = None
         self._left = _moment(snapshot)
@@ -79,9 +82,23 @@ class ReleaseView(anywidget.AnyWidget):
         self.latest = snapshot
         self.snapshot = snapshot_to_json(snapshot)
 
+    def settle(self) -> None:
+        """Look once more now, and when the release has ended wait until the view has too.
+
+        What a thread shows between two cells can get lost on its way into the saved notebook; what is shown while a
+        cell runs is not.
+        """
+        with self._looking:
+            self._look()
+            self._leave()
+        if has_ended(self.latest):
+            self._wake.set()
+            self.wait(STOP_SECONDS)
+
     def stop(self) -> None:
         """Look no more and leave the static view in the cell."""
         self._stopping.set()
+        self._wake.set()
         if threading.current_thread() is not self._thread:
             self.wait(STOP_SECONDS)
 
@@ -106,11 +123,12 @@ class ReleaseView(anywidget.AnyWidget):
 
     def _run(self, is_over: Callable[[], bool]) -> None:
         while not self._stopping.is_set():
-            self._look()
-            if is_over():
-                break
-            self._leave()
-            self._stopping.wait(self._period_seconds)
+            with self._looking:
+                self._look()
+                if is_over():
+                    break
+                self._leave()
+            self._wake.wait(self._period_seconds)
         if self._handle is not None:
             # Without the live view: after the kernel has gone, that would be an error message in its place.
             self._handle.update(_static(self.latest), raw=True)

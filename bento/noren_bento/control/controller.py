@@ -184,6 +184,11 @@ class Controller:
         decision = decide(release, observed, now)
         self.observed[release.id], self.decisions[release.id] = observed, decision
         body = self._body(release, decision, observed, cursor)
+        if cursor is not None and self._must_judge(release, observed, now, acts=body is not None):
+            why = "; ".join(verdict.because for verdict in observed.verdicts)
+            self.append(
+                release.id, ev.Judged(observed.verdicts, observed.evidence, cursor), who=LOOP, why=why
+            )
         if body is not None:
             who = decision.asked_by if isinstance(decision, Promote | RollBack) else ""
             self.append(release.id, body, who=who or LOOP, why=decision.because)
@@ -191,15 +196,11 @@ class Controller:
             if isinstance(body, ev.Promoted | ev.RolledBack):
                 history = by_model(self.releases())[release.name]
                 self._on_champion(release.name, champion_of(history))
-        elif self._must_judge(release, observed, now) and cursor is not None:
-            judged = ev.Judged(observed.verdicts, observed.evidence, cursor)
-            why = "; ".join(verdict.because for verdict in observed.verdicts)
-            self.append(release.id, judged, who=LOOP, why=why)
 
-    def _must_judge(self, release: Release, observed: Observation, now: float) -> bool:
-        if release.state is not State.CANARY or release.champion is None:
+    def _must_judge(self, release: Release, observed: Observation, now: float, *, acts: bool) -> bool:
+        if release.state is not State.CANARY or release.champion is None or not observed.verdicts:
             return False
-        changed = [v.outcome for v in observed.verdicts] != [v.outcome for v in release.verdicts]
+        changed = acts or [v.outcome for v in observed.verdicts] != [v.outcome for v in release.verdicts]
         return changed or now - release.judged_at >= JUDGED_SECONDS
 
     def _body(
