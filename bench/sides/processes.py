@@ -1,0 +1,63 @@
+"""Processes of the benchmark: started in a group of their own, gone with all their children when the block ends."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+READY_SECONDS = 120.0
+
+
+@contextmanager
+def running(command: Sequence[str], *, log: Path) -> Iterator[None]:
+    """Run a command while the block runs."""
+    with log.open("wb") as output:
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        yield
+    finally:
+        end(child)
+
+
+def end(child: subprocess.Popen[bytes]) -> None:
+    """End a process and its descendants, which may have sessions of their own."""
+    family = []
+    with suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(child.pid)
+        family = [parent, *parent.children(recursive=True)]
+    child.terminate()
+    for process in psutil.wait_procs(family, timeout=15)[1]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    child.wait()
+
+
+def wait_ready(port: int, log: Path) -> None:
+    """Wait until a service answers /readyz with 200."""
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        with suppress(OSError, http.client.HTTPException):
+            connection.request("GET", "/readyz")
+            if connection.getresponse().status == 200:
+                connection.close()
+                return
+        connection.close()
+        time.sleep(0.02)
+    raise TimeoutError(f"no service on port {port}: {log.read_text(errors='replace')[-2000:]}")
+
+
+def free_port() -> int:
+    """A loopback port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
