@@ -37,11 +37,10 @@ def judge_notebook(
     """
     try:
         verdicts = _verdicts(notebook)
-        closed = [
-            reason
-            for reason in (interruption, _unfinished(notebook), _wrong_digest(notebook, digest))
-            if reason
-        ]
+        unfinished = interruption or _unfinished(notebook)
+        closed = [unfinished] if unfinished else []
+        if wrong := _wrong_digest(notebook, digest, finished=not unfinished):
+            closed.append(wrong)
         missing = [check for check in promised_checks(notebook) if check not in verdicts]
     except NorenError as error:
         return NotebookResult(name, (_closing(name, str(error)),), (str(error),), seconds, path)
@@ -55,7 +54,10 @@ def judge_notebook(
         Verdict(one, Outcome.FAIL, because="promised by the notebook, but it did not report")
         for one in missing
     ]
-    closed += [f"check {one!r} did not report" for one in missing]
+    if missing:
+        closed.append(
+            f"{'checks' if len(missing) > 1 else 'check'} {', '.join(map(repr, missing))} did not report"
+        )
     return NotebookResult(name, tuple(checks), tuple(closed), seconds, path)
 
 
@@ -119,14 +121,21 @@ def _unfinished(notebook: Mapping[str, Any]) -> str:
     return ""
 
 
-def _wrong_digest(notebook: Mapping[str, Any], digest: str) -> str:
-    """Say which other model was tested; empty when exactly the expected digest was proved."""
+def _wrong_digest(notebook: Mapping[str, Any], digest: str, *, finished: bool) -> str:
+    """Say which other model was tested; empty when exactly the expected digest was proved.
+
+    A notebook that did not finish need not have come to its proof: that is no reason of its own.
+    """
     payloads = (output.get("data", {}).get(bundle.DIGEST_MIME) for output in outputs_of(notebook))
     proved = {bundle.read_digest(payload) for payload in payloads if payload is not None}
     if not proved:
         return (
-            "it did not prove which model it tested; open it with "
-            "noren_validation.open_subject(subject) and call .prove_digest()"
+            ""
+            if not finished
+            else (
+                "it did not prove which model it tested; open it with "
+                "noren_validation.open_subject(subject) and call .prove_digest()"
+            )
         )
     others = sorted(proved - {digest})
     return f"it tested digest {others[0][:12]}, but {digest[:12]} is being released" if others else ""
