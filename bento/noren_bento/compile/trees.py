@@ -80,7 +80,7 @@ def _read_histogram(model: Any) -> Forest:
 
 
 def round_input(parts: Iterable[Any]) -> set[bool]:
-    """Whether the trees among a model's parts round their input to float32; both where there are trees of both sorts."""
+    """Whether the trees among the parts round their input to float32; both where there are trees of both sorts."""
     modules = [type(part).__module__ for part in parts]
     return {
         not module.startswith(HISTOGRAM) for module in modules if module.startswith((*ROUNDING, HISTOGRAM))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from noren_bento.release.version import Column, Signature
 from noren_bento.serving.manifest import read_manifest
 from noren_bento.serving.middleware import PredictMiddleware, Slot
-from noren_bento.serving.watch import start_watch
+from noren_bento.serving.watch import end_master, find_master, start_watch
 from noren_bento.serving.worker import Worker
 
 ANSWER_SECONDS = 30.0
@@ -20,6 +21,8 @@ ANSWER_SECONDS = 30.0
 WORKERS = "NOREN_WORKERS"
 COUNTS = "NOREN_COUNTS"
 MAX_BODY_BYTES = "NOREN_MAX_BODY_BYTES"
+
+logger = logging.getLogger("noren.serving")
 
 
 def make_service(folder: Path) -> Any:
@@ -47,14 +50,15 @@ def make_service(folder: Path) -> Any:
 def _make_class(folder: Path, signature: Signature, slot: Slot) -> type:
     import bentoml
 
+    master = find_master()
     rows, answer = _document_types(signature)
 
     class Model:
         """Predictions of one model version."""
 
         def __init__(self) -> None:
-            slot.worker = Worker(folder, counts=_counts_folder())
-            self._ending = start_watch(slot.worker)
+            slot.worker = _open_worker(folder, master)
+            self._ending = start_watch(slot.worker, master)
 
         def predict(self, rows: Any) -> Any:
             """Answer rows; the middleware answers before BentoML gets here, from the same two calls."""
@@ -78,6 +82,17 @@ def _make_class(folder: Path, signature: Signature, slot: Slot) -> type:
     Model.predict.__annotations__ = {"rows": rows, "return": answer}
     Model.predict = bentoml.api(route="/predict")(Model.predict)  # type: ignore[method-assign]
     return Model
+
+
+def _open_worker(folder: Path, master: int | None) -> Worker:
+    """Load the model. Where that fails it fails for ever: the service ends, instead of trying every ten seconds."""
+    try:
+        return Worker(folder, counts=_counts_folder())
+    except Exception as error:
+        if master is None:
+            raise
+        logger.exception("the model cannot be loaded")
+        end_master(master, f"the model cannot be loaded: {error}")
 
 
 def _counts_folder() -> Path:

@@ -21,7 +21,14 @@ KEEP_ALIVE_SECONDS = 300
 """An idle connection is closed by the service after this long. Whoever keeps connections to it must close them earlier:
 Envoy's idle timeout is below, or a request meets a closing connection."""
 GRACEFUL_SECONDS = 10
-DROPPED = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "BENTOML_CONFIG", "BENTOML_CONFIG_OPTIONS")
+DROPPED = (
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "VIRTUAL_ENV",
+    "BENTOML_CONFIG",
+    "BENTOML_CONFIG_OPTIONS",
+    "NOREN_MASTER",
+)
 """Never inherited: the bento's environment is its own."""
 
 

@@ -58,7 +58,7 @@ def test_a_model_of_a_module_that_is_not_there_is_an_error_with_the_fix(
     signature = read_signature(model, X, X, y)
     folder = tmp_path / "out"
     folder.mkdir()
-    with pytest.raises(NorenError, match="own_model_of_test.*--with"):
+    with pytest.raises(NorenError, match=r"own_model_of_test.*--with"):
         compile_model(model, signature, X, folder)
     assert compile_model(model, signature, X, folder, import_from=(tmp_path,)).because
 

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from noren_bento.bento_build.build import Build
+from noren_bento.settings import Settings
+from noren_bento.targets.launch import KEEP_ALIVE_SECONDS, serve_command
+from noren_bento.targets.local import answers_ready, free_port, wait_ready
+
+
+def test_the_service_gets_its_own_home_counts_and_no_telemetry(tmp_path: Path) -> None:
+    environ = {"PATH": "/bin", "PYTHONPATH": "/kernel", "BENTOML_CONFIG": "/other", "NOREN_INSTANCE": "mark"}
+    command = serve_command(
+        Path("/bentos/churn/3"),
+        Path("/environment/bin/python"),
+        port=4001,
+        workers=2,
+        state=tmp_path,
+        max_body_bytes=77,
+        environ=environ,
+    )
+    assert command.argv[:5] == ("/environment/bin/python", "-m", "bentoml", "serve", "/bentos/churn/3")
+    assert "--host 127.0.0.1 --port 4001" in " ".join(command.argv)
+    assert f"--timeout-keep-alive {KEEP_ALIVE_SECONDS}" in " ".join(command.argv)
+    environment = command.environment
+    assert environment["BENTOML_DO_NOT_TRACK"] == "true"
+    assert environment["BENTOML_HOME"] == str(tmp_path / "bentoml")
+    assert environment["NOREN_COUNTS"] == str(tmp_path / "counts")
+    assert (environment["NOREN_WORKERS"], environment["NOREN_MAX_BODY_BYTES"]) == ("2", "77")
+    assert environment["NOREN_INSTANCE"] == "mark"
+    assert not {"PYTHONPATH", "BENTOML_CONFIG"} & environment.keys()
+
+
+def launch(build: Build, settings: Settings, state: Path, port: int) -> subprocess.Popen[bytes]:
+    environment = {
+        **os.environ,
+        "NOREN_HOME": str(settings.home),
+        "NOREN_ENVIRONMENTS": str(settings.environments),
+    }
+    arguments = [str(build.path), "--port", str(port), "--workers", "2", "--state", str(state)]
+    with (state.parent / "service.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "noren_bento.targets.launch", *arguments],
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 15.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to hold"
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_a_killed_master_takes_its_workers_along_so_that_the_next_can_start(
+    built: Build, build_settings: Settings, tmp_path: Path
+) -> None:
+    port = free_port()
+    first = launch(built, build_settings, tmp_path / "state", port)
+    second = None
+    try:
+        assert wait_ready(port, 60), (tmp_path / "service.log").read_text()
+        workers = psutil.Process(first.pid).children(recursive=True)
+        wait_until(lambda: len(psutil.Process(first.pid).children()) == 2)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        assert not psutil.wait_procs(workers, timeout=6)[1]
+        second = launch(built, build_settings, tmp_path / "state", port)
+        assert wait_ready(port, 60), (tmp_path / "service.log").read_text()
+        workers = psutil.Process(second.pid).children(recursive=True)
+        second.terminate()
+        second.wait(timeout=20)
+        assert not psutil.wait_procs(workers, timeout=6)[1]
+    finally:
+        for process in (first, second):
+            if process is not None and process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_replaced_and_what_it_counted_is_kept(
+    built: Build, build_settings: Settings, tmp_path: Path
+) -> None:
+    port = free_port()
+    master = launch(built, build_settings, tmp_path / "state", port)
+    try:
+        assert wait_ready(port, 60), (tmp_path / "service.log").read_text()
+        counts = tmp_path / "state" / "counts"
+        wait_until(lambda: len(list(counts.glob("*.counts"))) == 2)
+        row = {f"n{place}": 0.5 for place in range(4)}
+        for _ in range(40):
+            assert httpx.post(f"http://127.0.0.1:{port}/predict", json={"rows": [row]}).status_code == 200
+        wait_until(lambda: 'noren_requests_total{model="served/1"} 40' in metrics(port))
+        psutil.Process(master.pid).children(recursive=True)[0].kill()
+        wait_until(lambda: len(list(counts.glob("*.counts"))) == 3, 30)
+        assert answers_ready(port)
+        assert 'noren_requests_total{model="served/1"} 40' in metrics(port)
+    finally:
+        master.terminate()
+        master.wait(timeout=20)
+
+
+def metrics(port: int) -> str:
+    return httpx.get(f"http://127.0.0.1:{port}/metrics").text
+
+
+@pytest.mark.slow
+def test_what_cannot_be_served_is_said_and_ends_with_an_error(
+    tmp_path: Path, build_settings: Settings
+) -> None:
+    environment = {**os.environ, "NOREN_HOME": str(build_settings.home)}
+    command = [
+        sys.executable,
+        "-m",
+        "noren_bento.targets.launch",
+        str(tmp_path),
+        "--port",
+        "1",
+        "--state",
+        str(tmp_path),
+    ]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "is not a bento" in done.stderr
+    assert "Traceback" not in done.stderr
