@@ -8,7 +8,7 @@ RUFF := $(PY) -m ruff
 PYTEST := $(PY) -m pytest -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test check lint soak bench pins clean
+.PHONY: help demo lab test check lint soak bench picture pins clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,9 @@ soak: $(INSTALLED) ## Long statistical tests
 
 bench: $(INSTALLED) ## Measure: every bench/*.py
 	$(PY) -m bench
+
+picture: $(INSTALLED) ## Take the README's picture anew: the quickstart's canary in JupyterLab
+	RELEASE_VIEW_PICTURE=docs/images/release-view.png $(PYTEST) tests/browser/test_quickstart_in_lab.py
 
 pins: ## Renew constraints.txt from the newest packages that fit
 	rm -rf $(VENV)

@@ -192,6 +192,9 @@ class Controller:
         if body is not None:
             who = decision.asked_by if isinstance(decision, Promote | RollBack) else ""
             self.append(release.id, body, who=who or LOOP, why=decision.because)
+            if isinstance(body, ev.Started):
+                # What the validation sent before is no traffic of users.
+                self.samplers.pop(release.candidate, None)
             self.reconcile(now)
             if isinstance(body, ev.Promoted | ev.RolledBack):
                 history = by_model(self.releases())[release.name]

@@ -133,10 +133,7 @@ def _canary(release: Release, observed: Observation, now: float) -> Decision:
         unsure = [verdict for verdict in observed.verdicts if not verdict.passed]
         names = " and ".join(verdict.check for verdict in unsure) or "the guardrails"
         more = max((verdict.more_requests or 0 for verdict in unsure), default=0)
-        waits.append(
-            f"{names} {'is' if len(unsure) == 1 else 'are'} safe"
-            + (f" (about {more:,} more requests)" if more else "")
-        )
+        waits.append(f"{names} are safe" + (f" (about {more:,} more requests)" if more else ""))
     if chosen < step.min_requests:
         waits.append(f"{step.min_requests - chosen} more requests reached the candidate")
     if (left := release.step_at + step.hold_seconds - now) > 0:

@@ -49,7 +49,7 @@ def test_a_step_is_held_for_its_time_and_its_requests() -> None:
 
 def test_an_unsure_canary_says_how_many_requests_are_needed() -> None:
     held = after(canary(), verdicts=UNSURE, evidence=enough())
-    assert held == Hold("50 % when errors is safe (about 1,200 more requests)")
+    assert held == Hold("50 % when errors are safe (about 1,200 more requests)")
 
 
 def test_a_paused_canary_neither_steps_nor_is_spared_a_roll_back() -> None:
