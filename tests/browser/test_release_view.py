@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
-from tests.browser.lab import needs_chromium, picture, start_browser
-from tests.noren.snapshots import BUILDING, CANARY, FAILING, HOSTILE, SNAPSHOTS
 
 from noren.fallback import snapshot_to_html
 from noren.view import HERE
 from noren_bento.control.snapshot import Snapshot
 from noren_bento.control.snapshot_json import snapshot_to_json
+from tests.browser.lab import needs_chromium, picture, start_browser
+from tests.noren.snapshots import BUILDING, CANARY, FAILING, HOSTILE, SNAPSHOTS
 
 pytestmark = [pytest.mark.slow, needs_chromium]
 

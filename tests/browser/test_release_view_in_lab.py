@@ -7,6 +7,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+
 from tests.browser.lab import (
     needs_chromium,
     open_notebook,
