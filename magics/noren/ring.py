@@ -175,7 +175,10 @@ class Ring:
         return version
 
     def _opened(self, version: ModelVersion, task: Task) -> Folded:
+        from noren_bento.stores.models import ModelStore
+
         bring_up(self.settings, progress=tell)
+        ModelStore(self.settings).claim(version.name, self.client.status()["store"])
         return self.client.open(version, task.plan, why=f"deploy {version}")
 
     def _to_traffic(self, folded: Folded, version: ModelVersion, task: Task) -> None:

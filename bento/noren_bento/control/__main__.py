@@ -28,7 +28,7 @@ def run(home: Home) -> None:
     """Serve the API and run the loop until SIGTERM."""
     store = EventStore.at_home(home.path)
     target = LocalTarget(home)
-    aliases = AliasWriter(home.settings, store.identity)
+    aliases = AliasWriter(home.settings)
     controller = Controller(
         home.settings, store=store, target=target, envoy=envoy_of(home), on_champion=aliases.set_champion
     )

@@ -16,9 +16,8 @@ RETRY_SECONDS = 30.0
 class AliasWriter:
     """Writes the latest wish per model; what MLflow does not take is tried again."""
 
-    def __init__(self, settings: Settings, store: str) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._store = store
         self._wishes: queue.SimpleQueue[tuple[str, str | None] | None] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="aliases", daemon=True)

@@ -54,6 +54,7 @@ def make_app(controller: Controller, *, url: str) -> Starlette:
         instances = controller.instances
         return {
             "url": url,
+            "store": controller.store.identity,
             "versions": {
                 version: {"port": one.upstream.port, "ready": one.ready, "problem": one.problem}
                 for version, one in instances.items()

@@ -140,6 +140,14 @@ class Tracking:
         with self._calls(QUICK) as client:
             client.delete_registered_model_alias(name, alias)
 
+    def claim(self, name: str, tag: str, value: str) -> str:
+        """Set a tag of a registered model where it has none; return the one that it has then."""
+        with self._calls(QUICK) as client:
+            found = client.get_registered_model(name).tags.get(tag)
+            if found is None:
+                client.set_registered_model_tag(name, tag, value)
+            return str(found or value)
+
     @contextmanager
     def _calls(self, environment: dict[str, str]) -> Iterator[Any]:
         """Give a client whose waits are bounded; MLflow's and the network's errors become ours."""

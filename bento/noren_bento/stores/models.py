@@ -153,6 +153,18 @@ class ModelStore:
         """Return typed access to the version's folder."""
         return VersionFiles(self.folder(version))
 
+    def claim(self, name: str, store: str) -> None:
+        """Make this event store the one that releases the model; raise ConflictError where another one does.
+
+        Two homes that release one registered model would each believe that their champion is the champion.
+        """
+        holder = self._tracking.claim(require_name(name), "noren.store", store)
+        if holder != store:
+            raise ConflictError(
+                f"{name} is released from another NOREN_HOME (its event store is {holder}, this one is {store}). "
+                "Release it from there, or tag the model under another name."
+            )
+
     def set_champion(self, name: str, version: str | None) -> None:
         """Point MLflow's alias `champion` at a version, or remove it. It follows the event log."""
         if version is None:

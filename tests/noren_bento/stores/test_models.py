@@ -109,6 +109,15 @@ def test_the_champion_alias_follows_and_is_removed(store_settings: Settings) -> 
         store.set_champion("crowned", "other/1")
 
 
+def test_a_model_is_released_from_one_event_store_only(store_settings: Settings) -> None:
+    tag("claimed", 1.0, store_settings)
+    store = ModelStore(store_settings)
+    store.claim("claimed", "first-store")
+    store.claim("claimed", "first-store")
+    with pytest.raises(ConflictError, match=r"released from another NOREN_HOME .*first-store"):
+        store.claim("claimed", "second-store")
+
+
 def test_a_signature_too_wide_for_a_tag_is_read_from_the_files(store_settings: Settings) -> None:
     wide = np.random.default_rng(0).normal(size=(10, 1400))
     data = (wide, wide[:, 0])
