@@ -21,7 +21,7 @@ def tag_of(version: ModelVersion) -> str:
     >>> tag_of(ModelVersion("churn", 3, "", Signature((), "regression")))
     'churn:3'
     >>> tag_of(ModelVersion("Churn", 3, "", Signature((), "regression")))
-    'churn--1a3ea7a2cf1c5ea5:3'
+    'churn--2b58f5107fd0ed21:3'
     """
     return f"{_name_of(version.name)}:{version.number}"
 

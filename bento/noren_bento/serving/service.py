@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import tempfile
@@ -59,6 +60,8 @@ def _make_class(folder: Path, signature: Signature, slot: Slot) -> type:
         def __init__(self) -> None:
             slot.worker = _open_worker(folder, master)
             self._ending = start_watch(slot.worker, master)
+            gc.collect()
+            gc.freeze()  # what was imported stays: no collection during a request has to walk it again
 
         def predict(self, rows: Any) -> Any:
             """Answer rows; the middleware answers before BentoML gets here, from the same two calls."""
