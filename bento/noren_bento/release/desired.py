@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
-from noren_bento.release.release import Release, State, champion_of
+from noren_bento.release.release import Release, maker_of_champion
 
 DRAIN_SECONDS = 10.0
 """How long a version without traffic still runs, for the requests in flight."""
@@ -20,20 +20,18 @@ def by_model(releases: Iterable[Release]) -> dict[str, tuple[Release, ...]]:
 def desired_versions(releases: Iterable[Release], now: float) -> Mapping[str, str]:
     """Return version → bento folder of all that must run.
 
-    Per model: the champion, the candidate of the running release once it is built, the champion before the last
-    promotion (so that a roll back takes a second), and what lost its traffic less than DRAIN_SECONDS ago.
+    Per model: the champion, the candidate of the running release once it is built, the champion before (so that a
+    roll back takes a second), and what lost its traffic a moment ago.
     """
     wanted: dict[str, str] = {}
     for history in by_model(releases).values():
         paths = {release.candidate: release.bento_path for release in history if release.bento_path}
-        last = history[-1]
-        names = {champion_of(history), last.champion}
-        if last.active and last.bento_path:
-            names.add(last.candidate)
-        if last.state is State.PROMOTED:
-            names.add(last.candidate)
+        names = {release.candidate for release in history if release.active and release.bento_path}
+        if (maker := maker_of_champion(history)) is not None:
+            names |= {maker.candidate, maker.champion or ""}
         for release in history:
-            if release.epoch and release.ended_at is not None and now - release.ended_at < DRAIN_SECONDS:
-                names |= {release.candidate, release.champion}
+            drain = max(DRAIN_SECONDS, 2 * release.deadline_seconds + 2)
+            if release.epoch and release.ended_at is not None and now - release.ended_at < drain:
+                names |= {release.candidate, release.champion or ""}
         wanted |= {name: paths[name] for name in names if name in paths}
     return wanted

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from noren_bento.release.check import Outcome, Verdict
-from noren_bento.release.evidence import Evidence
+from noren_bento.release.evidence import ArmCounts, Evidence
 from noren_bento.release.plan import Plan
 
 Action = Literal["start", "promote", "roll back", "pause", "resume"]
@@ -31,8 +31,9 @@ class Cursor:
     """Identity of the running Envoy; its counters restart with it."""
     log_offset: int
     """Bytes of Envoy's access log that are folded into the evidence."""
-    champion_total: int = 0
-    candidate_total: int = 0
+    champion: ArmCounts = field(default_factory=ArmCounts)
+    """What of Envoy's counters for the epoch's champion cluster is in the evidence: requests and refused."""
+    candidate: ArmCounts = field(default_factory=ArmCounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,8 @@ class Started:
     epoch: int
     weight: int
     cursor: Cursor
+    deadline_seconds: float = 1.0
+    """Time that one try may take, the same on both arms: max(1, 10 × the champion's p99)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,8 @@ class Promoted:
 
     epoch: int
     evidence: Evidence = field(default_factory=Evidence)
+    deadline_seconds: float = 1.0
+    """As in Started, for the time after."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,23 @@ class ArmCounts:
     """The first attempt failed or never reached its own version: 5xx, reset, deadline."""
     harmed: int = 0
     """The user saw a failure: no attempt was answered below 500."""
+    refused: int = 0
+    """Answered with 4xx: the caller's fault, unless one arm refuses what the other takes."""
 
     def __add__(self, other: ArmCounts) -> ArmCounts:
         return ArmCounts(
-            self.requests + other.requests, self.failed + other.failed, self.harmed + other.harmed
+            self.requests + other.requests,
+            self.failed + other.failed,
+            self.harmed + other.harmed,
+            self.refused + other.refused,
+        )
+
+    def __sub__(self, other: ArmCounts) -> ArmCounts:
+        return ArmCounts(
+            self.requests - other.requests,
+            self.failed - other.failed,
+            self.harmed - other.harmed,
+            self.refused - other.refused,
         )
 
 
@@ -38,7 +51,7 @@ class Evidence:
 
     >>> evidence = Evidence().add(1, 10, candidate=ArmCounts(5, 1, 0)).add(1, 10, candidate=ArmCounts(3))
     >>> evidence.candidate
-    ArmCounts(requests=8, failed=1, harmed=0)
+    ArmCounts(requests=8, failed=1, harmed=0, refused=0)
     """
 
     epochs: tuple[EpochCounts, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import reduce
@@ -55,10 +55,10 @@ class Release:
     requested_by: str = ""
     weight: int = 0
     epoch: int = 0
+    deadline_seconds: float = 1.0
     step_index: int = -1
     step_at: float = 0.0
     ended_at: float | None = None
-    was_promoted: bool = False
     evidence: Evidence = Evidence()  # noqa: RUF009 -- frozen
     cursor: Cursor | None = None
     verdicts: tuple[Verdict, ...] = ()
@@ -126,8 +126,8 @@ def refuse(release: Release, body: ev.Body) -> str | None:
             return (
                 f"what was approved (digest {digest[:12]}) is not {release.candidate} ({release.digest[:12]})"
             )
-        case ev.Approved() if not release.active:
-            return f"{here}: nothing to approve"
+        case ev.Approved() if state is not State.VALIDATED:
+            return f"{here}: it is approved after it is validated and before it has traffic"
         case ev.Started() if not release.cleared:
             return f"{here}: it is started after it is validated and, where asked for, approved"
         case ev.Stepped() | ev.Judged() if state is not State.CANARY:
@@ -180,6 +180,7 @@ def apply(release: Release, event: Event) -> Release:
                 epoch=body.epoch,
                 weight=body.weight,
                 cursor=body.cursor,
+                deadline_seconds=body.deadline_seconds,
                 step_index=0,
                 step_at=event.at,
                 judged_at=event.at,
@@ -207,10 +208,10 @@ def apply(release: Release, event: Event) -> Release:
             return replace(
                 after,
                 state=State.PROMOTED,
-                was_promoted=True,
                 weight=100,
                 epoch=body.epoch,
                 evidence=body.evidence,
+                deadline_seconds=body.deadline_seconds,
                 requested=None,
                 ended_at=event.at,
             )
@@ -228,15 +229,25 @@ def apply(release: Release, event: Event) -> Release:
             return replace(after, because=release.because)
 
 
-def champion_of(releases: Iterable[Release]) -> str | None:
-    """Return the version that has the traffic of one model, given all its releases, oldest first.
+def maker_of_champion(releases: Iterable[Release]) -> Release | None:
+    """Return the release that made the version that has the traffic of one model, given all its releases in order.
 
-    A release that was promoted and then rolled back gives the traffic back to its own champion.
+    A release that was promoted and then rolled back gives the traffic back to the release that made its champion.
     """
-    champion: str | None = None
+    made: list[Release] = []
     for release in releases:
         if release.state is State.PROMOTED:
-            champion = release.candidate
-        elif release.was_promoted:
-            champion = release.champion
-    return champion
+            made.append(release)
+    return made[-1] if made else None
+
+
+def champion_of(releases: Iterable[Release]) -> str | None:
+    """Return the version that has the traffic of one model, given all its releases, oldest first."""
+    maker = maker_of_champion(releases)
+    return maker.candidate if maker is not None else None
+
+
+def release_to_roll_back(releases: Sequence[Release]) -> Release:
+    """Return what `rollback NAME` means: the running release, else the one that made the champion, else the last."""
+    active = next((release for release in releases if release.active), None)
+    return active or maker_of_champion(releases) or releases[-1]

@@ -21,6 +21,8 @@ class Route:
     candidate: str | None = None
     weight: int = 0
     """The candidate's share in percent."""
+    deadline_seconds: float = 1.0
+    """Time that one try may take; a request that fails its first try gets a second one."""
 
     @property
     def label(self) -> str:
@@ -46,11 +48,15 @@ def read_label(label: str) -> tuple[str, int, int] | None:
 
 
 def route_of(releases: Iterable[Release]) -> Route | None:
-    """Compute the route of one model from all its releases, oldest first; None before anything was started."""
+    """Compute the route of one model from all its releases, oldest first; None before anything was started.
+
+    It is named after the release that changed it last, so that no two states of a route share a name.
+    """
     history = [release for release in releases if release.epoch > 0]
     if not history:
         return None
-    last = history[-1]
+    last = max(history, key=lambda release: (release.active, release.ended_at or release.step_at))
+    deadline = max(release.deadline_seconds for release in history)
     if last.state is State.CANARY and last.champion:
-        return Route(last.name, last.id, last.epoch, last.champion, last.candidate, last.weight)
-    return Route(last.name, last.id, last.epoch, champion_of(history))
+        return Route(last.name, last.id, last.epoch, last.champion, last.candidate, last.weight, deadline)
+    return Route(last.name, last.id, last.epoch, champion_of(history), deadline_seconds=deadline)

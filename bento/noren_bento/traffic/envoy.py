@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from noren_bento.errors import UnreachableError
+from noren_bento.release.evidence import ArmCounts
 from noren_bento.release.route import Route
 from noren_bento.traffic import envoy_config as config
 from noren_bento.traffic.envoy_config import Listener, Upstream
@@ -26,14 +27,14 @@ class Envoy:
         self.listener = listener
         self.folder = Path(listener.folder)
         self.access_log = self.folder / "access.log"
-        self._written: dict[str, bytes] = {}
+        self._written: dict[str, tuple[bytes, str]] = {}
 
     def prepare(self) -> Path:
         """Write the bootstrap, and clusters and routes where there are none yet; return the bootstrap's path."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for name, kind, resources in (
             ("cds.json", "cluster", []),
-            ("rds.json", "route", [config.route_configuration([], {}, deadlines={})]),
+            ("rds.json", "route", [config.route_configuration([], {})]),
         ):
             if not (self.folder / name).exists():
                 self._write(name, config.discovery_response(kind, resources, "0"))
@@ -46,21 +47,24 @@ class Envoy:
         routes: Iterable[Route],
         upstreams: Mapping[str, Upstream],
         *,
-        deadlines: Mapping[str, float],
         draining: Iterable[Route] = (),
     ) -> None:
         """Make Envoy obey these routes: clusters first, then the routes that name them.
 
-        `draining` are routes that were just replaced; their clusters stay for the requests in flight.
+        An Envoy that is not running reads both when it starts. Raises UnreachableError when a running one does not
+        take them. `draining` are routes that were just replaced; their clusters stay for the requests in flight.
         """
         routes, limit = list(routes), self.listener.max_body_bytes
         needed = config.clusters(routes, upstreams, max_body_bytes=limit)
         kept = config.clusters(draining, upstreams, max_body_bytes=limit)
         wanted = kept | needed
         self._write_resources("cds.json", "cluster", [wanted[name] for name in sorted(wanted)])
-        self._wait_for_clusters(set(needed))
-        table = config.route_configuration(routes, upstreams, deadlines=deadlines)
-        self._write_resources("rds.json", "route", [table])
+        runs = self.is_live()
+        if runs:
+            self._wait_for_clusters(set(needed))
+        version = self._write_resources("rds.json", "route", [config.route_configuration(routes, upstreams)])
+        if runs:
+            self._wait_for_routes(version)
 
     def identity(self) -> str:
         """Identity of the running process; another one has counters from zero."""
@@ -73,8 +77,8 @@ class Envoy:
         except UnreachableError:
             return False
 
-    def totals(self, route: Route) -> tuple[int, int]:
-        """Requests for which champion and candidate were chosen during the route's epoch, since Envoy started.
+    def totals(self, route: Route) -> tuple[ArmCounts, ArmCounts]:
+        """Requests and refusals of champion and candidate during the route's epoch, since Envoy started.
 
         Completed counts a request once, when its last attempt ends, on the cluster that was chosen.
         """
@@ -82,8 +86,9 @@ class Envoy:
         found = self._get("/stats", filter=f"^{stem}", format="json")["stats"]
         value = {entry["name"]: int(entry["value"]) for entry in found if "value" in entry}
 
-        def total(arm: str) -> int:
-            return value.get(f"cluster.{config.cluster_name(route, arm)}.upstream_rq_completed", 0)
+        def total(arm: str) -> ArmCounts:
+            prefix = f"cluster.{config.cluster_name(route, arm)}.upstream_rq_"
+            return ArmCounts(value.get(f"{prefix}completed", 0), refused=value.get(f"{prefix}4xx", 0))
 
         return total("champion"), total("candidate")
 
@@ -110,12 +115,25 @@ class Envoy:
         if names:
             raise UnreachableError(f"Envoy did not take the clusters {sorted(names)} within {seconds:.0f} s.")
 
-    def _write_resources(self, name: str, kind: str, resources: list[config.Json]) -> None:
+    def _wait_for_routes(self, version: str, seconds: float = 5.0) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            dumped = self._get("/config_dump", resource="dynamic_route_configs").get("configs", [])
+            if any(one.get("version_info") == version for one in dumped):
+                return
+            time.sleep(0.01)
+        raise UnreachableError(
+            f"Envoy did not take the routes within {seconds:.0f} s and goes on with the ones before. Its log says why."
+        )
+
+    def _write_resources(self, name: str, kind: str, resources: list[config.Json]) -> str:
+        """Write what differs from what was written before; return the version that the file has."""
         body = json.dumps(resources, sort_keys=True).encode()
-        if self._written.get(name) == body:
-            return
-        self._write(name, config.discovery_response(kind, resources, str(time.time_ns())))
-        self._written[name] = body
+        if name not in self._written or self._written[name][0] != body:
+            version = str(time.time_ns())
+            self._write(name, config.discovery_response(kind, resources, version))
+            self._written[name] = (body, version)
+        return self._written[name][1]
 
     def _write(self, name: str, document: config.Json) -> None:
         """Replace by rename: Envoy watches the folder and never sees half a file."""

@@ -21,6 +21,10 @@ _MAX_CONNECTIONS = 4096
 # BentoML's workers keep idle connections longer than this; the side that reuses must give up first, or a
 # request meets a socket that is being closed and looks like a failure of the version.
 _IDLE_TIMEOUT = "2s"
+BULK_BYTES = 32_768
+"""Bodies from this size on are bulk: their time is in their rows, not in how well the version is."""
+BULK_SECONDS = 25.0
+"""Deadline of a try with a bulk body; the service itself gives up at 30 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,10 +228,8 @@ def _cluster(name: str, upstreams: tuple[Upstream, ...], max_body_bytes: int) ->
     }
 
 
-def route_configuration(
-    routes: Iterable[Route], upstreams: Mapping[str, Upstream], *, deadlines: Mapping[str, float]
-) -> Json:
-    """Return the routes of all models. `deadlines` are seconds per try by model name, the same on both arms."""
+def route_configuration(routes: Iterable[Route], upstreams: Mapping[str, Upstream]) -> Json:
+    """Return the routes of all models."""
     table: list[Json] = [
         {
             "match": {"path": "/livez"},
@@ -236,7 +238,7 @@ def route_configuration(
         }
     ]
     for route in sorted(routes, key=lambda route: route.name):
-        table += _model_routes(route, upstreams, deadlines[route.name])
+        table += _model_routes(route, upstreams)
     missing = "no model is released under this path; POST /<model>/predict"
     table.append({"match": {"prefix": "/"}, "name": "unknown", "direct_response": _error(404, missing)})
     return {
@@ -247,15 +249,25 @@ def route_configuration(
     }
 
 
-def _model_routes(route: Route, upstreams: Mapping[str, Upstream], deadline: float) -> list[Json]:
-    predict = {"path": f"/{route.name}/predict"}
+def _model_routes(route: Route, upstreams: Mapping[str, Upstream]) -> list[Json]:
+    """Bodies of many rows have a route of their own, because their deadline is another one."""
+    path = {"path": f"/{route.name}/predict"}
+    length = {"name": "content-length", "range_match": {"start": BULK_BYTES, "end": 1 << 62}}
+    bulk = max(BULK_SECONDS, route.deadline_seconds)
+    return [
+        _predict_route(route, upstreams, {**path, "headers": [length]}, bulk),
+        _predict_route(route, upstreams, path, route.deadline_seconds),
+    ]
+
+
+def _predict_route(route: Route, upstreams: Mapping[str, Upstream], predict: Json, deadline: float) -> Json:
     if route.champion is None or route.champion not in upstreams:
         reason = (
             f"{route.name} has no released version"
             if route.champion is None
             else f"{route.champion} is not running"
         )
-        return [{"match": predict, "name": route.label, "direct_response": _error(503, reason)}]
+        return {"match": predict, "name": route.label, "direct_response": _error(503, reason)}
     arms = [_weighted(route, "champion", route.champion, 100 - route.weight)]
     if route.candidate in upstreams and route.weight:
         arms.append(_weighted(route, "candidate", str(route.candidate), route.weight))
@@ -280,7 +292,7 @@ def _model_routes(route: Route, upstreams: Mapping[str, Upstream], deadline: flo
             },
         },
     }
-    return [{"match": predict, "name": route.label, "route": action}]
+    return {"match": predict, "name": route.label, "route": action}
 
 
 def _weighted(route: Route, arm: str, version: str, weight: int) -> Json:

@@ -44,7 +44,9 @@ def test_a_step_is_held_for_its_time_and_its_requests() -> None:
     early = after(canary(), verdicts=SAFE, evidence=enough(), now=14.0)
     assert early == Hold("50 % when 20 s have passed")
     few = Evidence().add(1, 10, candidate=ArmCounts(40))
-    assert after(canary(), verdicts=SAFE, evidence=few) == Hold("50 % when 60 more requests reached the candidate")
+    assert after(canary(), verdicts=SAFE, evidence=few) == Hold(
+        "50 % when 60 more requests reached the candidate"
+    )
 
 
 def test_an_unsure_canary_says_how_many_requests_are_needed() -> None:
@@ -66,7 +68,9 @@ def test_what_a_person_asks_for_is_done(action: ev.Action) -> None:
 
 
 def test_a_regressed_candidate_cannot_be_promoted_by_asking() -> None:
-    assert after(canary("m/1", ev.Requested("promote")), verdicts=BAD) == RollBack("4 of 35 failed", asked_by="")
+    assert after(canary("m/1", ev.Requested("promote")), verdicts=BAD) == RollBack(
+        "4 of 35 failed", asked_by=""
+    )
 
 
 def test_a_promoted_release_can_be_rolled_back_by_hand() -> None:

@@ -10,9 +10,9 @@ from noren_bento.release.check import Outcome
 from noren_bento.release.desired import DRAIN_SECONDS, desired_versions
 from noren_bento.release.evidence import ArmCounts, Evidence
 from noren_bento.release.plan import Plan, Step
-from noren_bento.release.release import State, champion_of, fold
+from noren_bento.release.release import Release, State, champion_of, fold, release_to_roll_back
 from noren_bento.release.route import Route, route_of
-from tests.noren_bento.release.log import BUILT, CURSOR, VALIDATED, canary, log, opened
+from tests.noren_bento.release.log import BUILT, CURSOR, STARTED, VALIDATED, canary, log, opened
 
 
 def test_the_log_of_a_promotion_folds_to_a_promoted_release() -> None:
@@ -42,6 +42,7 @@ def test_a_log_with_a_gap_is_refused() -> None:
         (canary("m/1", ev.RolledBack(2)), ev.RolledBack(3), "rolled back already"),
         (log(opened()), ev.Requested("promote"), "only a running canary"),
         (log(opened(), BUILT), ev.Approved("e" * 64), "what was approved"),
+        (log(opened(), BUILT), ev.Approved("d" * 64), "approved after it is validated"),
         (log(opened(), BUILT), ev.Validated(Outcome.PASS, "e" * 64, (), ""), "what was validated"),
     ],
 )
@@ -64,13 +65,46 @@ def test_approval_by_plan_keeps_a_validated_release_from_starting() -> None:
     assert fold([*events, approved]).cleared
 
 
+def history(*logs: list[ev.Event]) -> list[Release]:
+    """Releases m@1, m@2, … of these logs, each some time after the one before."""
+    return [
+        fold([ev.Event(f"m@{k}", e.seq, e.at + 100 * k, e.who, e.why, e.body) for e in events])
+        for k, events in enumerate(logs, start=1)
+    ]
+
+
+def started(candidate: str, champion: str | None, *more: ev.Body) -> list[ev.Event]:
+    built = ev.Built("b", f"/bentos/{candidate}", "onnx", "")
+    return log(opened(candidate, champion), built, VALIDATED, ev.Requested("start"), STARTED, *more)
+
+
 def test_rolling_back_a_promoted_release_gives_the_traffic_back() -> None:
-    first = fold(canary(None, ev.Promoted(2)))
-    events = canary("m/2", ev.Promoted(2))
-    second = fold([ev.Event("m@2", e.seq, e.at, e.who, e.why, e.body) for e in events])
-    assert champion_of([first, second]) == "m/2"
-    back = ev.Event("m@2", len(events), 99.0, "ana", "", ev.RolledBack(3))
-    assert champion_of([first, fold([*(ev.Event("m@2", e.seq, e.at, e.who, e.why, e.body) for e in events), back])])
+    first = started("m/1", None, ev.Promoted(2))
+    assert champion_of(history(first, started("m/2", "m/1", ev.Promoted(2)))) == "m/2"
+    assert champion_of(history(first, started("m/2", "m/1", ev.Promoted(2), ev.RolledBack(3)))) == "m/1"
+
+
+def test_a_promoted_version_can_be_rolled_back_after_a_later_attempt_has_failed() -> None:
+    first, second = started("m/1", None, ev.Promoted(2)), started("m/2", "m/1", ev.Promoted(2))
+    failed = log(opened("m/3", "m/2"), ev.RolledBack(0))
+    releases = history(first, second, failed)
+    assert release_to_roll_back(releases).id == "m@2"
+    assert set(desired_versions(releases, 1e9)) == {"m/1", "m/2"}, "the champion before stays ready"
+    before = route_of(releases)
+    after = route_of(
+        history(first, [*second, ev.Event("m@2", 6, 500.0, "ana", "", ev.RolledBack(3))], failed)
+    )
+    assert before is not None
+    assert after is not None
+    assert (before.champion, after.champion) == ("m/2", "m/1")
+    assert (before.release, before.epoch) != (after.release, after.epoch), (
+        "no two states of a route share a name"
+    )
+
+
+def test_a_running_release_is_what_rollback_means() -> None:
+    first = started("m/1", None, ev.Promoted(2))
+    assert release_to_roll_back(history(first, started("m/2", "m/1"))).id == "m@2"
 
 
 def test_routes_follow_the_log() -> None:

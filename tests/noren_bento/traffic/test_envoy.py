@@ -47,7 +47,7 @@ class Service:
                 if service.behaviour == "hangs":
                     time.sleep(3)
                 body = json.dumps({"model": service.name}).encode()
-                self.send_response(500 if service.behaviour == "fails" else 200)
+                self.send_response({"fails": 500, "refuses": 422}.get(service.behaviour, 200))
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -84,15 +84,22 @@ class Bench:
         }
         binary = Path(sys.executable).parent / "envoy"
         arguments = ["-c", str(boot), "--concurrency", "1", "--use-dynamic-base-id", "--service-node", "n1"]
-        arguments += ["--service-cluster", "noren", "--file-flush-interval-msec", "100", "--log-level", "error"]
+        arguments += [
+            "--service-cluster",
+            "noren",
+            "--file-flush-interval-msec",
+            "100",
+            "--log-level",
+            "error",
+        ]
         self.process = subprocess.Popen([binary, *arguments], start_new_session=True)
         deadline = time.monotonic() + 20
         while not self.envoy.is_live() and time.monotonic() < deadline:
             time.sleep(0.05)
         assert self.envoy.is_live()
 
-    def apply(self, route: Route, deadline: float = 1.0) -> None:
-        self.envoy.apply([route], self.upstreams, deadlines={"m": deadline})
+    def apply(self, route: Route) -> None:
+        self.envoy.apply([route], self.upstreams)
         until = time.monotonic() + 5
         while time.monotonic() < until:
             if self.post()[0] != 404:
@@ -101,9 +108,15 @@ class Bench:
         raise AssertionError("the route did not appear")
 
     def post(self, headers: dict[str, str] | None = None) -> tuple[int, str, str]:
-        answer = httpx.post(f"http://127.0.0.1:{self.port}/m/predict", content=b"{}", headers=headers, timeout=10)
+        answer = httpx.post(
+            f"http://127.0.0.1:{self.port}/m/predict", content=b"{}", headers=headers, timeout=10
+        )
         body = answer.json()
-        return answer.status_code, answer.headers.get("x-noren-chosen", ""), body.get("model", body.get("error"))
+        return (
+            answer.status_code,
+            answer.headers.get("x-noren-chosen", ""),
+            body.get("model", body.get("error")),
+        )
 
     def close(self) -> None:
         os.kill(self.process.pid, signal.SIGTERM)
@@ -122,20 +135,21 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def settle(bench: Bench, route: Route, expected: int) -> tuple[int, int]:
     """Wait until Envoy has counted all that clients sent."""
     deadline = time.monotonic() + 5
-    while sum(totals := bench.envoy.totals(route)) < expected and time.monotonic() < deadline:
+    while True:
+        champion, candidate = bench.envoy.totals(route)
+        if champion.requests + candidate.requests >= expected or time.monotonic() > deadline:
+            return champion.requests, candidate.requests
         time.sleep(0.05)
-    return totals
 
 
 @pytest.mark.parametrize("behaviour", ["fails", "hangs", "dead"])
 def test_what_a_candidate_fails_is_answered_by_the_champion_and_counted(bench: Bench, behaviour: str) -> None:
-    route = Route("m", "m@1", 1, "m/1", "m/2", 50)
+    route = Route("m", "m@1", 1, "m/1", "m/2", 50, deadline_seconds=0.3)
     bench.apply(Route("m", "m@0", 1, "m/1"))
     bench.candidate.behaviour = behaviour
     if behaviour == "dead":
         bench.candidate.close()
-    bench.envoy.apply([route], bench.upstreams, deadlines={"m": 0.3})
-    time.sleep(0.5)
+    bench.envoy.apply([route], bench.upstreams)
     chosen = []
     for _ in range(24):
         status, arm, answered = bench.post()
@@ -157,7 +171,7 @@ def test_what_a_candidate_fails_is_answered_by_the_champion_and_counted(bench: B
 def test_counts_equal_what_clients_sent_on_both_arms(bench: Bench) -> None:
     route = Route("m", "m@1", 1, "m/1", "m/2", 10)
     bench.apply(route)
-    before = bench.envoy.totals(route)
+    before = settle(bench, route, 1)
     chosen = [bench.post()[1] for _ in range(300)]
     after = settle(bench, route, sum(before) + 300)
     assert (after[0] - before[0], after[1] - before[1]) == (chosen.count("m/1"), chosen.count("m/2"))
@@ -204,7 +218,7 @@ def test_weights_change_under_load_without_a_lost_request(bench: Bench) -> None:
     previous = Route("m", "m@1", 1, "m/1", "m/2", 10)
     for epoch, weight in enumerate((50, 90, 10, 50, 90), start=2):
         route = Route("m", "m@1", epoch, "m/1", "m/2", weight)
-        bench.envoy.apply([route], bench.upstreams, deadlines={"m": 1.0}, draining=[previous])
+        bench.envoy.apply([route], bench.upstreams, draining=[previous])
         previous = route
         time.sleep(0.2)
     stop.set()
@@ -212,3 +226,25 @@ def test_weights_change_under_load_without_a_lost_request(bench: Bench) -> None:
         sender.join()
     assert len(statuses) > 50
     assert set(statuses) == {200}
+
+
+def test_refusals_are_counted_per_arm_and_not_tried_again(bench: Bench) -> None:
+    route = Route("m", "m@1", 1, "m/1", "m/2", 50)
+    bench.apply(route)
+    before = [counts.refused for counts in bench.envoy.totals(route)]
+    bench.candidate.behaviour = "refuses"
+    seen = [bench.post()[:2] for _ in range(30)]
+    deadline = time.monotonic() + 5
+    while (refused := [c.refused for c in bench.envoy.totals(route)])[1] < seen.count((422, "m/2")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert refused == [before[0], before[1] + seen.count((422, "m/2"))]
+    assert {status for status, arm in seen if arm == "m/1"} == {200}
+
+
+def test_a_bulk_body_has_time(bench: Bench) -> None:
+    bench.apply(Route("m", "m@1", 1, "m/1", deadline_seconds=0.3))
+    bench.champion.behaviour = "hangs"
+    url = f"http://127.0.0.1:{bench.port}/m/predict"
+    assert httpx.post(url, content=b"x" * 100, timeout=10).status_code == 504
+    assert httpx.post(url, content=b"x" * 100_000, timeout=10).status_code == 200
