@@ -20,7 +20,9 @@ class Clinic:
     >>> clinic.open()  # doctest: +SKIP
     """
 
-    def __init__(self, url: str, patients: pd.DataFrame, *, clients: int = 8, per_second: float = 200.0) -> None:
+    def __init__(
+        self, url: str, patients: pd.DataFrame, *, clients: int = 8, per_second: float = 200.0
+    ) -> None:
         self.url = urlsplit(url)
         self.patients = patients
         self.clients = clients
@@ -35,7 +37,9 @@ class Clinic:
 
     def open(self) -> Clinic:
         """Begin to send."""
-        self._threads = [threading.Thread(target=self._send, args=(k,), daemon=True) for k in range(self.clients)]
+        self._threads = [
+            threading.Thread(target=self._send, args=(k,), daemon=True) for k in range(self.clients)
+        ]
         for thread in self._threads:
             thread.start()
         return self

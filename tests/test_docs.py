@@ -21,7 +21,7 @@ from noren_bento.control.api import make_app
 from noren_bento.control.snapshot import Snapshot
 from noren_bento.release import event
 from noren_bento.release.release import State
-from noren_bento.settings import Settings
+from noren_bento.settings import Settings, load_settings
 from tests.imports import REPOSITORY
 
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "*/README.md")
@@ -131,7 +131,10 @@ def test_each_route_of_the_control_api_is_documented() -> None:
     class Nothing:
         """Routes are made without asking the controller anything."""
 
-    for route in make_app(Nothing(), url="").routes:  # type: ignore[arg-type]
+        journal = None
+
+    settings = load_settings({"home": "/srv/noren"}, environ={}, folder=Path("/"))
+    for route in make_app(Nothing(), settings, {}).routes:  # type: ignore[arg-type]
         for method in route.methods - {"HEAD"}:  # type: ignore[attr-defined]
             assert f"`{method} {route.path}`" in read(ARCHITECTURE)  # type: ignore[attr-defined]
 

@@ -64,9 +64,7 @@ def build(number: str, work: Path) -> None:
 
 def run(tool: str, *arguments: str, cwd: Path) -> None:
     """One command in a terminal; its output is shown where it fails."""
-    done = subprocess.run(
-        [TOOLS / tool, *arguments], cwd=cwd, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([TOOLS / tool, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{tool} {' '.join(arguments)}:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
 

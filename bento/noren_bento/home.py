@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +85,11 @@ class Home:
 
     def prepare(self) -> None:
         """Make the folders, private to this user; raise where they cannot work."""
+        if odd := sorted(set(re.findall(r"[^\w./@+=:~-]", str(self.path)))):
+            raise NorenError(
+                f"NOREN_HOME {self.path} has {' and '.join(map(repr, odd))} in its path, which supervisord's "
+                "configuration cannot carry. Set NOREN_HOME to a path of letters, digits and . _ - / only."
+            )
         try:
             self.run.mkdir(parents=True, exist_ok=True)
             self.run.chmod(0o700)
@@ -91,8 +98,8 @@ class Home:
             raise NorenError(
                 f"NOREN_HOME {self.path} cannot be written: {error.strerror}. Set NOREN_HOME to a folder of yours."
             ) from None
-        owner = self.sockets.stat()
-        if owner.st_uid != os.getuid() or owner.st_mode & 0o077:
+        owner = self.sockets.lstat()
+        if owner.st_uid != os.getuid() or owner.st_mode & 0o077 or stat.S_ISLNK(owner.st_mode):
             raise NorenError(
                 f"{self.sockets} belongs to somebody else or is open to others. Remove it and try again."
             )

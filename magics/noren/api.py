@@ -13,8 +13,11 @@ from noren.ring import Ring, Task
 from noren.tables import ReleasesTable, StatusTable
 from noren_bento.control.client import ControlClient
 from noren_bento.drift.report import DriftReport
+from noren_bento.errors import NotFoundError
 from noren_bento.release import event as ev
 from noren_bento.release.plan import Plan
+from noren_bento.release.release import Release as Folded
+from noren_bento.release.release import release_to_roll_back
 from noren_bento.release.version import ModelVersion
 from noren_bento.settings import load_settings
 
@@ -85,9 +88,12 @@ def deploy(
 
 
 def release(name: str) -> Release:
-    """The latest release of a model, or one by its id; shows its live view in a cell."""
+    """The latest release of a model, or one by its id; shows its live view in a cell.
+
+    A version such as `churn/3` stands for its model while it is the latest candidate; else raises NotFoundError.
+    """
     settings = load_settings()
-    return Release(ControlClient(settings).release(name).id, settings)
+    return Release(_latest(ControlClient(settings), name).id, settings)
 
 
 def releases() -> ReleasesTable:
@@ -98,7 +104,7 @@ def releases() -> ReleasesTable:
 
 def approve(name: str, *, note: str = "") -> Release:
     """Approve the latest release of a model; who deployed it cannot. Void when the model changes."""
-    found = release(name.rpartition("/")[0] or name)
+    found = release(name)
     found.client.append(found.id, ev.Approved(found.now.digest, note), why=note or "approved")
     return found
 
@@ -109,13 +115,26 @@ def promote(name: str) -> Release:
 
 
 def rollback(name: str) -> Release:
-    """Take all traffic from the latest release's candidate; a promoted one gives it back to the champion before."""
-    return release(name).rollback()
+    """Take all traffic from the running candidate; without one, from the champion, for the version before it."""
+    settings = load_settings()
+    client = ControlClient(settings)
+    latest = _latest(client, name)
+    mine = [one for one in client.releases() if one.name == latest.name]
+    return Release(release_to_roll_back(mine).id, settings).rollback()
 
 
 def drift(name: str) -> DriftReport:
-    """How far the inputs and outputs of the version that serves have moved from its reference data."""
-    return ControlClient(load_settings()).drift(name)
+    """How far the inputs and outputs of the version that serves have moved from its reference data.
+
+    Raises NotFoundError when nothing serves, or when `name` is a version that does not.
+    """
+    model, slash, _ = name.rpartition("/")
+    report = ControlClient(load_settings()).drift(model if slash else name)
+    if slash and report.version != name:
+        raise NotFoundError(
+            f"{name} does not serve, so it has no drift: {report.version} does. Give the name: {model}."
+        )
+    return report
 
 
 def check(
@@ -152,6 +171,19 @@ def status() -> StatusTable:
     from noren_bento.control.processes import look
 
     return StatusTable(look(load_settings()))
+
+
+def _latest(client: ControlClient, name: str) -> Folded:
+    model, slash, _ = name.rpartition("/")
+    if not slash:
+        return client.release(name)
+    latest = client.release(model)
+    if latest.candidate != name:
+        raise NotFoundError(
+            f"{name} is not in the latest release of {model}: that is {latest.id} with {latest.candidate}, "
+            f"{latest.state}. Give the name: {model}."
+        )
+    return latest
 
 
 def _shown(handle: Release, *, wait: bool) -> Release:

@@ -105,8 +105,11 @@ class Release:
 
     def _ask(self, action: Action, done: Callable[[State], bool]) -> Release:
         self.client.request(self.id, action)
-        self._until(lambda release: done(release.state), 30.0)
+        self._until(lambda release: done(release.state) or release.state is State.ROLLED_BACK, 30.0)
         self._settle()
+        now = self.now
+        if not done(now.state):
+            raise NorenError(f"{now.candidate} was asked to {action} and is {now.state}: {now.because}")
         return self
 
     def _settle(self) -> None:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from noren.handle import Release
 from noren.show import show_deploy, tell
 from noren.stages import Stages
-from noren_bento.control.client import ControlClient
+from noren_bento.control.client import ControlClient, this_caller
 from noren_bento.control.processes import bring_up
-from noren_bento.errors import NorenError, UnreachableError
+from noren_bento.errors import NorenError
 from noren_bento.release import event as ev
 from noren_bento.release.plan import Plan
 from noren_bento.release.release import Release as Folded
@@ -293,12 +293,14 @@ class Ring:
         """Roll back what has no traffic yet, and wait for it; a release that started goes on by its plan."""
         why = "interrupted before the start" if isinstance(error, KeyboardInterrupt) else str(error)
         try:
-            if self.client.release(release_id).state in (State.OPENED, State.BUILT, State.VALIDATED):
+            before = (State.OPENED, State.BUILT, State.VALIDATED)
+            now = self.client.release(release_id)
+            if now.state in before and now.caller == this_caller():
                 self.client.append(release_id, ev.Requested("roll back"), why=why or type(error).__name__)
             deadline = time.monotonic() + UNDO_SECONDS
             while self.client.release(release_id).requested and time.monotonic() < deadline:
                 time.sleep(0.1)
-        except UnreachableError:
+        except NorenError:
             # The first error is what the user must see; control closes the release when this process has ended.
             tell(
                 f"control does not answer; {release_id} is closed when it is back and this process has ended"

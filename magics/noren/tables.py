@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from noren_bento.release.release import Release
+from noren_bento.release.release import Release, State, maker_of_champion
 
 if TYPE_CHECKING:
     from noren_bento.control.processes import Status
@@ -56,6 +56,16 @@ class ReleasesTable(_Table):
     def __len__(self) -> int:
         return len(self.releases)
 
+    def _traffic(self, release: Release) -> int:
+        """Share that the release's candidate has now: a promoted one may have been replaced since."""
+        maker = maker_of_champion([one for one in self.releases if one.name == release.name])
+        if release.state is State.PROMOTED:
+            running = [
+                one.weight for one in self.releases if one.name == release.name and one.state is State.CANARY
+            ]
+            return 100 - sum(running) if maker is not None and maker.id == release.id else 0
+        return release.weight if release.champion else 0
+
     def _rows(self) -> list[tuple[str, ...]]:
         return [
             (
@@ -63,7 +73,7 @@ class ReleasesTable(_Table):
                 release.candidate,
                 release.champion or "none",
                 str(release.state),
-                f"{release.weight} %",
+                f"{self._traffic(release)} %",
                 time.strftime("%Y-%m-%d %H:%M", time.localtime(release.ended_at or release.opened_at)),
                 release.because,
             )

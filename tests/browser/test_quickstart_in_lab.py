@@ -1,4 +1,4 @@
-"""The quickstart in a real JupyterLab: a real canary in the cell, promoted with the button that a person would press."""
+"""The quickstart in a real JupyterLab: a real canary in the cell, promoted with the button that people press."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 
 import uvicorn
@@ -15,8 +16,15 @@ import uvicorn
 from noren_bento.control.aliases import AliasWriter
 from noren_bento.control.api import make_app
 from noren_bento.control.controller import Controller
+from noren_bento.control.data_plane import DataPlane
+from noren_bento.control.evidence_reader import EvidenceReader
+from noren_bento.control.journal import Journal
 from noren_bento.control.processes import envoy_of, read_settings
+from noren_bento.control.watch import Watch
 from noren_bento.home import Home
+from noren_bento.release.desired import by_model
+from noren_bento.release.release import champion_of
+from noren_bento.settings import Settings
 from noren_bento.stores.events import EventStore
 from noren_bento.targets.local import LocalTarget
 
@@ -27,27 +35,35 @@ log = logging.getLogger("noren.control")
 def run(home: Home) -> None:
     """Serve the API and run the loop until SIGTERM."""
     store = EventStore.at_home(home.path)
-    target = LocalTarget(home)
-    aliases = AliasWriter(home.settings)
+    target, envoy = LocalTarget(home), envoy_of(home)
+    journal = Journal(store, time.time)
+    aliases = AliasWriter(lambda name, version: _write_alias(home.settings, name, version))
+    aliases.set_all({name: champion_of(history) for name, history in by_model(journal.releases()).items()})
     controller = Controller(
-        home.settings, store=store, target=target, envoy=envoy_of(home), on_champion=aliases.set_champion
+        journal,
+        plane=DataPlane(target, envoy),
+        reader=EvidenceReader(envoy),
+        watch=Watch(target, store.events(), psi_limit=home.settings.psi_limit),
+        clock=time.time,
+        on_champion=aliases.set_champion,
     )
+    failed: dict[str, str] = {}
     stop = threading.Event()
 
     def loop() -> None:
         while not stop.is_set():
             try:
                 controller.tick()
-                controller.troubles.pop("loop", None)
+                failed.clear()
             except Exception as error:  # the loop must outlive whatever a turn meets; `noren status` shows it
                 log.exception("a turn of the loop failed")
-                controller.troubles["loop"] = f"{type(error).__name__}: {error}"
+                failed["loop"] = f"{type(error).__name__}: {error}"
             stop.wait(TICK_SECONDS)
 
     thread = threading.Thread(target=loop, name="control-loop", daemon=True)
     server = uvicorn.Server(
         uvicorn.Config(
-            make_app(controller, url=home.url), log_level="warning", access_log=False, lifespan="off"
+            make_app(controller, home.settings, failed), log_level="warning", access_log=False, lifespan="off"
         )
     )
     listening = _listen(home.control_socket)
@@ -57,8 +73,16 @@ def run(home: Home) -> None:
     finally:
         stop.set()
         thread.join(10)
+        controller.close()
         aliases.close()
         store.close()
+
+
+def _write_alias(settings: Settings, name: str, version: str | None) -> None:
+    # Imported here: MLflow costs a second and 150 MB, and only the aliases' thread needs it.
+    from noren_bento.stores.models import ModelStore  # noqa: PLC0415
+
+    ModelStore(settings).set_champion(name, version)
 
 
 def _listen(path: Path) -> socket.socket:

@@ -6,8 +6,9 @@ GET /releases/{id}/snapshot · GET /drift/{name}.
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -21,10 +22,14 @@ from noren_bento.control.controller import Controller
 from noren_bento.control.snapshot_json import snapshot_to_json
 from noren_bento.control.snapshots import make_snapshot
 from noren_bento.errors import ConflictError, NorenError, NotFoundError
+from noren_bento.home import Home
 from noren_bento.release import event as ev
 from noren_bento.release.desired import by_model
 from noren_bento.release.release import champion_of
+from noren_bento.settings import Settings
 from noren_bento.stores.event_json import decode_body, event_to_builtins
+
+log = logging.getLogger("noren.api")
 
 FROM_CALLERS = (ev.Built, ev.Validated, ev.Approved, ev.Requested)
 """What a caller may write; all else is the loop's."""
@@ -47,47 +52,47 @@ class EventRequest(msgspec.Struct, forbid_unknown_fields=True):
     why: str
 
 
-def make_app(controller: Controller, *, url: str) -> Starlette:
-    """Return the API over a controller. Each endpoint is sync, so Starlette runs it in a thread."""
+def make_app(controller: Controller, settings: Settings, failed: Mapping[str, str]) -> Starlette:
+    """Return the API over a controller; each call runs in a thread. `failed` says what ended the loop's last turn."""
+    journal, url = controller.journal, Home(settings).url
 
     def status(_request: Request) -> dict[str, Any]:
-        instances = controller.instances
+        instances = controller.plane.instances
         return {
             "url": url,
-            "store": controller.store.identity,
+            "store": journal.store.identity,
             "versions": {
                 version: {"port": one.upstream.port, "ready": one.ready, "problem": one.problem}
                 for version, one in instances.items()
             },
-            "troubles": dict(controller.troubles),
+            "troubles": {**controller.troubles, **failed},
         }
 
     def releases(_request: Request) -> list[dict[str, Any]]:
-        return [event_to_builtins(event) for event in controller.store.events()]
+        return [event_to_builtins(event) for event in journal.store.events()]
 
     def release(request: Request) -> list[dict[str, Any]]:
-        found = controller.release(request.path_params["id"])
-        return [event_to_builtins(event) for event in controller.store.events(found.id)]
+        found = journal.release(request.path_params["id"])
+        return [event_to_builtins(event) for event in journal.store.events(found.id)]
 
     def snapshot(request: Request) -> dict[str, Any]:
-        made = make_snapshot(controller, request.path_params["id"], url=url, now=time.time())
+        made = make_snapshot(controller, request.path_params["id"], settings=settings, now=time.time())
         return snapshot_to_json(made)
 
     def drift(request: Request) -> dict[str, Any]:
         name = request.path_params["name"]
-        history = by_model(controller.releases()).get(controller.release(name).name, ())
+        history = by_model(journal.releases()).get(journal.release(name).name, ())
         version = champion_of(history)
-        sampler = controller.samplers.get(version or "")
+        sampler = controller.watch.samplers.get(version or "")
         if sampler is None:
             raise NotFoundError(
                 f"{name} has no version that serves, so nothing can drift. %deploy releases one."
             )
-        with controller.lock:
-            return dict(msgspec.to_builtins(sampler.drift(controller.settings.psi_limit)))
+        return dict(msgspec.to_builtins(sampler.drift(settings.psi_limit)))
 
     def open_release(body: bytes) -> dict[str, Any]:
         asked = msgspec.json.decode(body, type=OpenRequest)
-        return {"release": controller.open(asked.opened, who=asked.who, why=asked.why).id}
+        return {"release": journal.open(asked.opened, who=asked.who, why=asked.why).id}
 
     def append(request: Request, body: bytes) -> dict[str, Any]:
         asked = msgspec.json.decode(body, type=EventRequest)
@@ -96,7 +101,7 @@ def make_app(controller: Controller, *, url: str) -> Starlette:
             raise NorenError(
                 f"{asked.kind!r} events are written by the control loop alone; ask with 'requested'."
             )
-        written = controller.append(request.path_params["id"], event, who=asked.who, why=asked.why)
+        written = journal.append(request.path_params["id"], event, who=asked.who, why=asked.why)
         return event_to_builtins(written)
 
     async def post_release(request: Request) -> Response:
@@ -138,6 +143,11 @@ async def _answered(call: Callable[[], Any]) -> Response:
         return _json(409, {"error": str(error)})
     except NorenError as error:
         return _json(400, {"error": str(error)})
+    except Exception as error:  # a caller gets JSON whatever happens; the log has the traceback
+        log.exception("a call failed")
+        return _json(
+            500, {"error": f"The control process failed: {type(error).__name__}: {error}. See control.log."}
+        )
 
 
 def _json(status: int, value: Any) -> Response:

@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import psutil
@@ -52,26 +53,24 @@ class ControlClient:
 
     def open(self, version: ModelVersion, plan: Plan, *, why: str) -> Release:
         """Begin a release of this version, or return the one that it has already."""
-        this = psutil.Process()
-        opened = ev.Opened(str(version), None, version.digest, plan, Caller(this.pid, this.create_time()))
+        opened = ev.Opened(str(version), None, version.digest, plan, this_caller())
         body = {"opened": msgspec.to_builtins(opened), "who": user(), "why": why}
         return self.release(self._call("POST", "/releases", body)["release"])
 
     def append(self, release_id: str, body: ev.Body, *, why: str) -> Event:
         """Write one event; control refuses what does not follow from the release's state."""
         sent = {"kind": ev.kind_of(type(body)), "body": msgspec.to_builtins(body), "who": user(), "why": why}
-        return event_from_builtins(self._call("POST", f"/releases/{release_id}/events", sent))
+        return event_from_builtins(self._call("POST", f"/releases/{_quoted(release_id)}/events", sent))
 
     def request(self, name: str, action: ev.Action, *, why: str = "") -> Release:
         """Ask for something; the control loop carries it out at its next turn."""
-        release = self.release(name)
-        self.append(release.id, ev.Requested(action), why=why or f"{user()} asked to {action}")
-        return self.release(release.id)
+        event = self.append(name, ev.Requested(action), why=why or f"{user()} asked to {action}")
+        return self.release(event.release)
 
     def events(self, id_or_name: str) -> tuple[Event, ...]:
         """The log of one release, oldest first."""
         try:
-            found = self._call("GET", f"/releases/{id_or_name}")
+            found = self._call("GET", f"/releases/{_quoted(id_or_name)}")
             return tuple(event_from_builtins(one) for one in found)
         except UnreachableError:
             release = _find(self._offline(), id_or_name)
@@ -90,11 +89,11 @@ class ControlClient:
 
     def snapshot(self, id_or_name: str) -> Snapshot:
         """All that a view of this release shows."""
-        return snapshot_from_json(self._call("GET", f"/releases/{id_or_name}/snapshot"))
+        return snapshot_from_json(self._call("GET", f"/releases/{_quoted(id_or_name)}/snapshot"))
 
     def drift(self, name: str) -> DriftReport:
         """Drift of the version that serves."""
-        return msgspec.convert(self._call("GET", f"/drift/{name}"), DriftReport)
+        return msgspec.convert(self._call("GET", f"/drift/{_quoted(name)}"), DriftReport)
 
     def _offline(self) -> tuple[Event, ...]:
         path = self.home.path / "events.db"
@@ -115,16 +114,41 @@ class ControlClient:
                 f"Noren's control process does not answer ({error}). `noren up` starts it; requests to released "
                 "models are served meanwhile."
             ) from None
-        decoded = json.loads(answer)
+        decoded = self._decoded(f"{method} {target}", status, answer)
         if status != http.client.OK:
             text = decoded.get("error", f"status {status}") if isinstance(decoded, dict) else str(decoded)
             raise _ERRORS.get(status, NorenError)(text)
         return decoded
 
+    def _decoded(self, request: str, status: int, answer: bytes) -> Any:
+        try:
+            return json.loads(answer)
+        except ValueError:
+            words = answer.decode(errors="replace").strip()[:200] or "nothing"
+            raise _ERRORS.get(status, NorenError)(
+                f"Noren's control process answered {request} with status {status} and says {words!r}. "
+                f"Is it a model's name? If so, {self.home.run / 'control.log'} says more."
+            ) from None
+
 
 def user() -> str:
     """Who is acting: JupyterHub's user, or the operating system's."""
     return os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
+
+
+def this_caller() -> Caller:
+    """Return this process, as the log names who opened a release."""
+    this = psutil.Process()
+    return Caller(this.pid, this.create_time())
+
+
+def _quoted(id_or_name: str) -> str:
+    """Make one segment of a path from any text.
+
+    >>> _quoted("churn@3"), _quoted("churn/3?")
+    ('churn@3', 'churn%2F3%3F')
+    """
+    return quote(id_or_name, safe="@")
 
 
 def _find(events: tuple[Event, ...], id_or_name: str) -> str:

@@ -51,20 +51,18 @@ def bring_up(settings: Settings, *, progress: Callable[[str], None] = lambda tex
     supervisor = supervisor_of(home)
     with FileLock(home.run / "up.lock"):
         EventStore.at_home(home.path).close()
-        if not supervisor.is_running():
+        if supervisor.is_running():
+            running = _running_home(home, progress)
+            for program in _programs(running):
+                supervisor.add(program)
+        else:
             if reclaimed := supervisor.reclaim_orphans():
                 progress(f"ended {len(reclaimed)} processes that an earlier supervisor left")
             _require_free(settings)
             progress("starting supervisord, Envoy and control")
-        else:
-            _require_same_address(home)
-        _write_settings(home)
-        programs = _programs(home)
-        if supervisor.is_running():
-            for program in programs:
-                supervisor.add(program)
-        else:
-            for program in programs:
+            _write_settings(home)
+            envoy_of(home).prepare()
+            for program in _programs(home):
                 supervisor.write(program)
             supervisor.start()
         _wait_up(home, supervisor)
@@ -128,7 +126,7 @@ def _write_settings(home: Home) -> None:
 
 
 def _programs(home: Home) -> tuple[Program, Program]:
-    bootstrap = envoy_of(home).prepare()
+    bootstrap = envoy_of(home).bootstrap_file
     binary = Path(sys.executable).parent / "envoy"
     envoy = str(binary) if binary.exists() else shutil.which("envoy")
     if envoy is None:
@@ -165,13 +163,20 @@ def _require_free(settings: Settings) -> None:
             ) from None
 
 
-def _require_same_address(home: Home) -> None:
-    running = read_settings(home.run)
-    if (running.host, running.port) != (home.settings.host, home.settings.port):
+def _running_home(home: Home, progress: Callable[[str], None]) -> Home:
+    """The home with the settings that its processes were started with; other ones wait for the next start."""
+    running, asked = asdict(read_settings(home.run)), asdict(home.settings)
+    if (running["host"], running["port"]) != (asked["host"], asked["port"]):
+        url = Home(read_settings(home.run)).url
         raise ConflictError(
-            f"NOREN_HOME {home.path} is up at {Home(running).url}, not at {home.url}. Set NOREN_PORT={running.port} "
+            f"NOREN_HOME {home.path} is up at {url}, not at {home.url}. Set NOREN_PORT={running['port']} "
             "to use it, or `noren down` to start it anew at the other address."
         )
+    if differing := [name for name in asked if asked[name] != running[name]]:
+        progress(
+            f"already up with another {', '.join(differing)}; `noren down` and `noren up` change what runs"
+        )
+    return Home(read_settings(home.run))
 
 
 def _wait_up(home: Home, supervisor: Supervisor) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -35,16 +34,14 @@ class Sampler:
     profile: Profile
     layout: Layout = field(init=False)
     ring: Ring = field(init=False)
-    points: deque[Point] = field(default_factory=lambda: deque(maxlen=POINTS))
-    total: Window | None = None
-    """Counts since the version was first seen with traffic."""
+    points: tuple[Point, ...] = ()
+    """Oldest first. Replaced, never changed: the views' threads read it."""
     _last: Counts | None = None
     _last_at: float = 0.0
 
     def __post_init__(self) -> None:
         self.layout = Layout(self.profile)
         self.ring = Ring(self.layout)
-        self.total = Window(self.layout, self.layout.zeros())
 
     def sample(self, counts: Counts, now: float) -> bool:
         """Take the version's counts as of now; say whether that made a new point."""
@@ -56,9 +53,8 @@ class Sampler:
             return False
         difference = counts - self._last
         window = Window(self.layout, difference)
-        self.points.append(Point(self._last_at, now - self._last_at, window))
-        assert self.total is not None
-        self.total = self.total + window
+        point = Point(self._last_at, now - self._last_at, window)
+        self.points = (*self.points, point)[-POINTS:]
         self.ring = self.ring.push(difference, self._last_at)
         self._last, self._last_at = counts, now
         return True
@@ -74,7 +70,3 @@ class Sampler:
     def drift(self, psi_limit: float) -> DriftReport:
         """Judge drift on the ring's blocks."""
         return detect(self.profile, self.ring, version=self.version, psi_limit=psi_limit)
-
-    def restart(self) -> None:
-        """Begin drift's ring anew, as after a change that was looked at."""
-        self.ring = replace(self.ring, blocks=(), filling=None)

@@ -8,6 +8,7 @@ from noren_bento.control.controller import Controller
 from noren_bento.control.sampler import Sampler
 from noren_bento.control.snapshot import ArmView, ColumnView, EventView, Snapshot, StageView
 from noren_bento.drift.report import ColumnDrift
+from noren_bento.home import Home
 from noren_bento.profile.profile import Counts
 from noren_bento.profile.window import Layout, Window
 from noren_bento.release import event as ev
@@ -15,28 +16,24 @@ from noren_bento.release.desired import by_model
 from noren_bento.release.event import Event
 from noren_bento.release.evidence import ArmCounts
 from noren_bento.release.release import Release, State, champion_of
+from noren_bento.settings import Settings
 
 _LN10 = log(10)
 SERIES = 60
 """Points of a sparkline: two minutes."""
 
 
-def make_snapshot(controller: Controller, id_or_name: str, *, url: str, now: float) -> Snapshot:
+def make_snapshot(controller: Controller, id_or_name: str, *, settings: Settings, now: float) -> Snapshot:
     """Return one release at this moment; raises NotFoundError."""
-    with controller.lock:
-        return _make(controller, id_or_name, url=url, now=now)
-
-
-def _make(controller: Controller, id_or_name: str, *, url: str, now: float) -> Snapshot:
-    release = controller.release(id_or_name)
-    events = controller.store.events(release.id)
+    release = controller.journal.release(id_or_name)
+    events = controller.journal.store.events(release.id)
     observed = controller.observed.get(release.id)
     decision = controller.decisions.get(release.id)
     fresh = release.active and observed is not None
     in_canary = release.state is State.CANARY and release.champion is not None
     shown = _most_traffic(controller, release)
-    sampler = controller.samplers.get(shown or "")
-    drift = _drift(controller, sampler)
+    sampler = controller.watch.samplers.get(shown or "")
+    drift = _drift(sampler, settings.psi_limit)
     return Snapshot(
         release=release.id,
         name=release.name,
@@ -45,7 +42,7 @@ def _make(controller: Controller, id_or_name: str, *, url: str, now: float) -> S
         opened_at=release.opened_at,
         candidate=release.candidate,
         champion=release.champion,
-        url=f"{url}/{release.name}/predict",
+        url=f"{Home(settings).url}/{release.name}/predict",
         step=release.step_index + 1 if in_canary else 0,
         steps=len(release.plan.steps),
         weight=release.weight,
@@ -55,7 +52,7 @@ def _make(controller: Controller, id_or_name: str, *, url: str, now: float) -> S
         verdicts=observed.verdicts if fresh and observed is not None else release.verdicts,
         drift=drift,
         drift_rows=sampler.ring.rows if sampler is not None else 0,
-        psi_limit=controller.settings.psi_limit,
+        psi_limit=settings.psi_limit,
         next=decision.because if release.active and decision is not None else "",
         because=release.because,
         actions=_actions(release),
@@ -118,7 +115,7 @@ def _actions(release: Release) -> tuple[str, ...]:
 def _most_traffic(controller: Controller, release: Release) -> str | None:
     if release.state is State.CANARY and release.champion is not None:
         return release.candidate if release.weight > 50 else release.champion
-    return champion_of(by_model(controller.releases())[release.name])
+    return champion_of(by_model(controller.journal.releases())[release.name])
 
 
 def _arms(controller: Controller, release: Release) -> tuple[ArmView, ...]:
@@ -133,8 +130,8 @@ def _arms(controller: Controller, release: Release) -> tuple[ArmView, ...]:
 
 
 def _arm(controller: Controller, version: str, share: int, counts: ArmCounts) -> ArmView:
-    instance = controller.instances.get(version)
-    sampler = controller.samplers.get(version)
+    instance = controller.plane.instances.get(version)
+    sampler = controller.watch.samplers.get(version)
     rate = counts.failed / counts.requests if counts.requests else None
     view = ArmView(
         version=version,
@@ -188,10 +185,10 @@ def describe_output(layout: Layout, window: Window) -> str:
     return f"median in {column.labels[half]}"
 
 
-def _drift(controller: Controller, sampler: Sampler | None) -> tuple[ColumnView, ...]:
+def _drift(sampler: Sampler | None, psi_limit: float) -> tuple[ColumnView, ...]:
     if sampler is None:
         return ()
-    report = sampler.drift(controller.settings.psi_limit)
+    report = sampler.drift(psi_limit)
     return tuple(_column(column) for column in (*report.columns, *report.outputs))
 
 

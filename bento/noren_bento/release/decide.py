@@ -22,6 +22,8 @@ class Observation:
     """Whether the candidate's service answers /readyz."""
     problem: str = ""
     """Why the candidate's service cannot run, where it cannot."""
+    replay_p99_ms: float | None = None
+    """Latency of a first release's replay."""
 
 
 @dataclass(frozen=True, slots=True)

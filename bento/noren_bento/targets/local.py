@@ -21,6 +21,8 @@ from noren_bento.targets.supervisor import MARK, Program, ProgramState, Supervis
 from noren_bento.traffic.envoy_config import Upstream
 
 _PREFIX = "version-"
+RETRY_SECONDS = 30.0
+"""A service on which supervisord gave up is tried again after this long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Instance:
     ready: bool
     problem: str = ""
     """Why it will not become ready, where supervisord gave up."""
+    known: bool = True
+    """Whether supervisord keeps it; False asks for `ensure`: a death in between, or another try after it gave up."""
 
 
 class LocalTarget:
@@ -39,11 +43,13 @@ class LocalTarget:
     def __init__(self, home: Home) -> None:
         self.home = home
         self.supervisor = Supervisor(home.run, socket=home.supervisor_socket, mark=home.mark)
+        self._ensured: dict[str, float] = {}
 
     def ensure(self, version: str, bento_path: Path) -> None:
         """Make sure that this version's service runs; a port is chosen once and kept across restarts."""
         folder = self.home.version_folder(version)
         folder.mkdir(parents=True, exist_ok=True)
+        self._ensured[version] = time.monotonic()
         port = self._ports().get(version) or free_port()
         launch = ("-m", "noren_bento.targets.launch", str(bento_path), "--port", str(port))
         options = ("--workers", str(self.home.settings.workers), "--state", str(folder))
@@ -88,8 +94,10 @@ class LocalTarget:
         upstream = Upstream(version, "127.0.0.1", port)
         if state is not None and state.state == "FATAL":
             log = self.home.version_folder(version) / "service.log"
-            return Instance(upstream, ready=False, problem=f"{last_words(log)} (log: {log})")
-        return Instance(upstream, ready=answers_ready(port))
+            waited = time.monotonic() - self._ensured.get(version, -RETRY_SECONDS)
+            problem = f"{last_words(log)} (log: {log})"
+            return Instance(upstream, ready=False, problem=problem, known=waited < RETRY_SECONDS)
+        return Instance(upstream, ready=answers_ready(port), known=state is not None)
 
     def _ports(self) -> Mapping[str, int]:
         ports = {}

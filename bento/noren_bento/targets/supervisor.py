@@ -229,8 +229,8 @@ def _environment(values: Mapping[str, str]) -> str:
 
 def _section(program: Program) -> str:
     # The log is opened by the child's own shell: supervisord's pipe would break when supervisord is killed.
-    shell = f'exec "$@" >> "{program.log}" 2>&1'
-    command = _quoted(["/bin/sh", "-c", shell, "noren", *program.command])
+    shell = 'log=$1; shift; exec "$@" >> "$log" 2>&1'
+    command = _quoted(["/bin/sh", "-c", shell, "noren", str(program.log), *program.command])
     lines = [
         f"[program:{program.name}]",
         f"command={command}",

@@ -16,6 +16,7 @@ from noren_bento.errors import UnreachableError
 from noren_bento.release.evidence import ArmCounts
 from noren_bento.release.route import Route
 from noren_bento.traffic import envoy_config as config
+from noren_bento.traffic.access_log import LogRead, read_log
 from noren_bento.traffic.envoy_config import Listener, Upstream
 from noren_bento.unix_http import call
 
@@ -27,6 +28,7 @@ class Envoy:
         self.listener = listener
         self.folder = Path(listener.folder)
         self.access_log = self.folder / "access.log"
+        self.bootstrap_file = self.folder / "bootstrap.json"
         self._written: dict[str, tuple[bytes, str]] = {}
 
     def prepare(self) -> Path:
@@ -38,9 +40,8 @@ class Envoy:
         ):
             if not (self.folder / name).exists():
                 self._write(name, config.discovery_response(kind, resources, "0"))
-        path = self.folder / "bootstrap.json"
-        path.write_text(json.dumps(config.bootstrap(self.listener), indent=1))
-        return path
+        self.bootstrap_file.write_text(json.dumps(config.bootstrap(self.listener), indent=1))
+        return self.bootstrap_file
 
     def apply(
         self,
@@ -91,6 +92,14 @@ class Envoy:
             return ArmCounts(value.get(f"{prefix}completed", 0), refused=value.get(f"{prefix}4xx", 0))
 
         return total("champion"), total("candidate")
+
+    def log_size(self) -> int:
+        """Bytes of the access log now."""
+        return self.access_log.stat().st_size if self.access_log.exists() else 0
+
+    def read_log(self, offset: int) -> LogRead:
+        """Read the access log from an offset on."""
+        return read_log(self.access_log, offset)
 
     def _get(self, path: str, **params: str) -> Any:
         target = f"{path}?{urlencode(params)}" if params else path

@@ -21,7 +21,9 @@ from tests.noren_bento.release.log import BUILT, CURSOR, canary, log, opened
 def test_events_come_back_as_they_were_written(tmp_path: Path) -> None:
     verdict = Verdict("errors", Outcome.UNSURE, 0.1, "at most 1 %", "too few", 1.5, 300)
     evidence = Evidence().add(1, 10, candidate=ArmCounts(5, 1, 0))
-    events = canary("m/1", ev.Judged((verdict,), evidence, CURSOR), ev.Alerted("drift", ("a", "b")), ev.RolledBack(2))
+    events = canary(
+        "m/1", ev.Judged((verdict,), evidence, CURSOR), ev.Alerted("drift", ("a", "b")), ev.RolledBack(2)
+    )
     store = EventStore.at_home(tmp_path)
     for event in events:
         store.append(event)
