@@ -162,7 +162,8 @@ def _side(module: str, place: Place, number: int, *arguments: str) -> dict[str, 
 
 
 def _run(module: str, *arguments: str) -> None:
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     cwd = Path(os.environ["NOREN_HOME"]).parent / "hand"
     cwd.mkdir(exist_ok=True)
     done = subprocess.run(
@@ -249,13 +250,15 @@ def main(arguments: Sequence[str] = ()) -> None:
     with tempfile.TemporaryDirectory(prefix="noren-bench-") as folder:
         place = Place(Path(folder), given.model)
         before = dict(os.environ)
-        for name in [name for name in os.environ if name.startswith(("NOREN_", "MLFLOW_", "BENTOML_"))]:
-            del os.environ[name]
+        for name in before:
+            # Without its bytecode a checkout is compiled at each start, which no installed package is.
+            if name.startswith(("NOREN_", "MLFLOW_", "BENTOML_")) or name == "PYTHONDONTWRITEBYTECODE":
+                del os.environ[name]
         os.environ |= {
             "NOREN_HOME": str(place.home),
             "NOREN_PORT": str(free_port()),
             # The environment of the service is made once and kept between runs, as it is for a user.
-            "NOREN_ENVIRONMENTS": str(ROOT / ".cache" / "environments"),
+            "NOREN_ENVIRONMENTS": before.get("NOREN_ENVIRONMENTS", str(ROOT / ".cache" / "environments")),
             "BENTOML_HOME": str(place.hand / "bentoml"),
             "BENTOML_DO_NOT_TRACK": "true",
             "MLFLOW_DISABLE_TELEMETRY": "true",

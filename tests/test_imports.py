@@ -55,7 +55,6 @@ HEAVY_HOMES = {
     "onnx": {"noren_bento/compile"},
     "skl2onnx": {"noren_bento/compile"},
     "onnxruntime": {"noren_bento/serving"},
-    "supervisor": {"noren_bento/targets"},
     "starlette": {"noren_bento/control"},
     "uvicorn": {"noren_bento/control"},
     "anywidget": {"noren"},

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import stat
 import tempfile
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from noren_bento.errors import NorenError
 from noren_bento.settings import Settings
 
 # A unix socket's path must fit into sockaddr_un: 108 bytes on Linux, 104 on macOS, one of them the end mark.
-_SOCKET_PATH_LIMIT = 100
+# supervisord binds it under a name that is longer by a dot and its process id.
+_SOCKET_PATH_LIMIT = 95
 _NETWORK_FILE_SYSTEMS = (
     "nfs",
     "nfs4",
@@ -85,21 +86,21 @@ class Home:
 
     def prepare(self) -> None:
         """Make the folders, private to this user; raise where they cannot work."""
-        if odd := sorted(set(re.findall(r"[^\w./@+=:~-]", str(self.path)))):
-            raise NorenError(
-                f"NOREN_HOME {self.path} has {' and '.join(map(repr, odd))} in its path, which supervisord's "
-                "configuration cannot carry. Set NOREN_HOME to a path of letters, digits and . _ - / only."
-            )
+        self._require_plain()
         try:
-            self.run.mkdir(parents=True, exist_ok=True)
+            # A home that is there already keeps its mode: whom its owner lets in is the owner's business.
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.run.mkdir(mode=0o700, exist_ok=True)
             self.run.chmod(0o700)
             self.sockets.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise NorenError(
                 f"NOREN_HOME {self.path} cannot be written: {error.strerror}. Set NOREN_HOME to a folder of yours."
             ) from None
-        owner = self.sockets.lstat()
-        if owner.st_uid != os.getuid() or owner.st_mode & 0o077 or stat.S_ISLNK(owner.st_mode):
+        found = self.sockets.lstat()
+        if stat.S_ISLNK(found.st_mode):
+            raise NorenError(f"{self.sockets} is a link; it must be a folder. Remove it and try again.")
+        if found.st_uid != os.getuid() or found.st_mode & 0o077:
             raise NorenError(
                 f"{self.sockets} belongs to somebody else or is open to others. Remove it and try again."
             )
@@ -109,6 +110,15 @@ class Home:
                 f"NOREN_HOME {self.path} lies on a network file system ({kind}), where sockets and SQLite fail. "
                 "Set NOREN_HOME to a folder on a local disk."
             )
+
+    def _require_plain(self) -> None:
+        for name, path in (("NOREN_HOME", self.path), ("NOREN_ENVIRONMENTS", self.settings.environments)):
+            # Cc: control characters. Cs: bytes that are no text here, which JSON and Envoy refuse.
+            if any(unicodedata.category(character) in ("Cc", "Cs") for character in str(path)):
+                raise NorenError(
+                    f"{name} {str(path)!r} has a control character, or a byte that is no text, in its path, which "
+                    f"configuration files cannot carry. Set {name} to a path without."
+                )
 
 
 def _file_system(path: Path) -> str:

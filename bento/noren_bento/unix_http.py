@@ -10,12 +10,15 @@ import socket
 from pathlib import Path
 
 
-class _Connection(http.client.HTTPConnection):
+class UnixConnection(http.client.HTTPConnection):
+    """An HTTP connection to the socket at `path`; each of its steps may take `timeout` seconds."""
+
     def __init__(self, path: Path, timeout: float) -> None:
         super().__init__("localhost", timeout=timeout)
         self._path = path
 
     def connect(self) -> None:
+        """Connect; raises OSError where nobody listens."""
         unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         unix.settimeout(self.timeout)
         try:
@@ -33,7 +36,7 @@ def call(
 
     Raises OSError or http.client.HTTPException when nobody answers within `timeout` seconds.
     """
-    connection = _Connection(path, timeout)
+    connection = UnixConnection(path, timeout)
     try:
         headers = {"content-type": "application/json"} if body is not None else {}
         connection.request(method, target, body=body, headers=headers)

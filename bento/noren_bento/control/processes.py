@@ -54,7 +54,7 @@ def bring_up(settings: Settings, *, progress: Callable[[str], None] = lambda tex
         if supervisor.is_running():
             running = _running_home(home, progress)
             for program in _programs(running):
-                supervisor.add(program)
+                supervisor.add_and_wait(program)
         else:
             if reclaimed := supervisor.reclaim_orphans():
                 progress(f"ended {len(reclaimed)} processes that an earlier supervisor left")
@@ -147,6 +147,7 @@ def _programs(home: Home) -> tuple[Program, Program]:
             home.run / "control.log",
             mark,
             priority=900,
+            withheld=(),  # the aliases' thread writes to the stores
         ),
     )
 

@@ -16,20 +16,12 @@ from pathlib import Path
 from noren_bento.bento_build.environment import prepare_environment, python_of
 from noren_bento.errors import NorenError
 from noren_bento.settings import Settings, load_settings
+from noren_bento.targets.inherited import for_service
 
 KEEP_ALIVE_SECONDS = 300
 """An idle connection is closed by the service after this long. Whoever keeps connections to it must close them earlier:
 Envoy's idle timeout is below, or a request meets a closing connection."""
 GRACEFUL_SECONDS = 10
-DROPPED = (
-    "PYTHONPATH",
-    "PYTHONHOME",
-    "VIRTUAL_ENV",
-    "BENTOML_CONFIG",
-    "BENTOML_CONFIG_OPTIONS",
-    "NOREN_MASTER",
-)
-"""Never inherited: the bento's environment is its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +42,17 @@ def serve_command(
     max_body_bytes: int,
     environ: Mapping[str, str],
 ) -> ServeCommand:
-    """Return the command that serves a bento on this loopback port, with its state (home, counts) in a folder."""
+    """Return the command that serves a bento on this loopback port, with its state (home, counts) in a folder.
+
+    Of `environ`, the caller's variables, the service gets those that it needs and no secret.
+    """
     argv = (
         *(str(python), "-m", "bentoml", "serve", str(bento_path.absolute())),
         *("--host", "127.0.0.1", "--port", str(port), "--api-workers", str(workers)),
         *("--timeout-keep-alive", str(KEEP_ALIVE_SECONDS)),
         *("--timeout-graceful-shutdown", str(GRACEFUL_SECONDS)),
     )
-    environment = {key: value for key, value in environ.items() if key not in DROPPED}
-    environment |= {
+    environment = for_service(environ) | {
         "BENTOML_HOME": str(state / "bentoml"),
         "BENTOML_DO_NOT_TRACK": "true",  # exactly this word; "1" is not honoured
         "NOREN_COUNTS": str(state / "counts"),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import configparser
 import http.client
+import json
 import socket
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +22,15 @@ from noren_bento.traffic.envoy_config import Upstream
 _PREFIX = "version-"
 RETRY_SECONDS = 30.0
 """A service on which supervisord gave up is tried again after this long."""
+START_SECONDS = 15
+"""A service that ends sooner has failed to start; what fails does so after its imports."""
+START_RETRIES = 2
+FAILED_STARTS = 2
+"""So many in a row, and it has a problem; one can be an accident."""
+_ANSWER_BYTES = 65_536
+_VERSION = "NOREN_VERSION"
+_PORT = "NOREN_PORT_OF_VERSION"
+_DOWN = ("BACKOFF", "FATAL", "EXITED", "STOPPED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,47 +40,52 @@ class Instance:
     upstream: Upstream
     ready: bool
     problem: str = ""
-    """Why it will not become ready, where supervisord gave up."""
+    """Its last words, where it failed to start more than once."""
     known: bool = True
-    """Whether supervisord keeps it; False asks for `ensure`: a death in between, or another try after it gave up."""
+    """False asks for `ensure`: supervisord does not keep it, or gave up a while ago, or its port was taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Starts:
+    """How often a service was started since it was last ready, and when for the last time."""
+
+    number: int = 0
+    last: int = 0
 
 
 class LocalTarget:
-    """Starts, watches and ends services; every answer comes from supervisord and /readyz, none from memory."""
+    """Starts, watches and ends services; what it says comes from supervisord, /readyz and /version.
+
+    It remembers only which process it has asked for its version, and how many starts in a row it has seen.
+    """
 
     def __init__(self, home: Home) -> None:
         self.home = home
         self.supervisor = Supervisor(home.run, socket=home.supervisor_socket, mark=home.mark)
-        self._ensured: dict[str, float] = {}
+        self._asked: dict[str, tuple[int, int]] = {}
+        self._starts: dict[str, _Starts] = {}
 
     def ensure(self, version: str, bento_path: Path) -> None:
-        """Make sure that this version's service runs; a port is chosen once and kept across restarts."""
-        folder = self.home.version_folder(version)
-        folder.mkdir(parents=True, exist_ok=True)
-        self._ensured[version] = time.monotonic()
-        port = self._ports().get(version) or free_port()
-        launch = ("-m", "noren_bento.targets.launch", str(bento_path), "--port", str(port))
-        options = ("--workers", str(self.home.settings.workers), "--state", str(folder))
-        environment = (
-            (MARK, self.home.mark),
-            ("NOREN_HOME", str(self.home.path)),
-            ("NOREN_ENVIRONMENTS", str(self.home.settings.environments)),
-            ("NOREN_MAX_BODY_BYTES", str(self.home.settings.max_body_bytes)),
-            ("NOREN_VERSION", version),
-            ("NOREN_PORT_OF_VERSION", str(port)),
-        )
-        self.supervisor.add(
-            Program(
-                name=_PREFIX + version.replace("/", "-"),
-                command=(sys.executable, *launch, *options),
-                log=folder / "service.log",
-                environment=environment,
-            )
-        )
+        """Make sure that this version's service runs; returns at once, `instances` says what came of it.
+
+        A port is chosen once and kept across restarts, unless another program has taken it since. A service on which
+        supervisord gave up is started anew after RETRY_SECONDS.
+        """
+        state = self.supervisor.states().get(_name(version))
+        kept = self._programs().get(version)
+        port = _port(kept) if kept is not None else free_port()
+        if (state is None or state.state in _DOWN) and is_taken(port):
+            port = free_port()
+        program = self._program(version, bento_path, port)
+        if program != kept or _is_due(state, port):
+            self.home.version_folder(version).mkdir(parents=True, exist_ok=True)
+            self.supervisor.add(program)
 
     def retire(self, version: str) -> None:
-        """End this version's service."""
-        self.supervisor.remove(_PREFIX + version.replace("/", "-"))
+        """Begin to end this version's service."""
+        self.supervisor.remove(_name(version))
+        self._asked.pop(version, None)
+        self._starts.pop(version, None)
 
     def sweep(self) -> None:
         """Forget the services that have ended."""
@@ -82,42 +95,116 @@ class LocalTarget:
         """All services by version."""
         states = self.supervisor.states()
         return {
-            version: self._instance(version, port, states.get(_PREFIX + version.replace("/", "-")))
-            for version, port in self._ports().items()
+            version: self._instance(version, _port(program), states.get(program.name))
+            for version, program in self._programs().items()
         }
 
     def counts(self, version: str, layout: Layout) -> NDArray[np.int64]:
         """What the version's workers counted since its first start: one vector in the profile's layout."""
         return read_counts(self.home.version_folder(version) / "counts", layout)
 
-    def _instance(self, version: str, port: int, state: ProgramState | None) -> Instance:
-        upstream = Upstream(version, "127.0.0.1", port)
-        if state is not None and state.state == "FATAL":
-            log = self.home.version_folder(version) / "service.log"
-            waited = time.monotonic() - self._ensured.get(version, -RETRY_SECONDS)
-            problem = f"{last_words(log)} (log: {log})"
-            return Instance(upstream, ready=False, problem=problem, known=waited < RETRY_SECONDS)
-        return Instance(upstream, ready=answers_ready(port), known=state is not None)
+    def _program(self, version: str, bento_path: Path, port: int) -> Program:
+        folder = self.home.version_folder(version)
+        launch = ("-m", "noren_bento.targets.launch", str(bento_path), "--port", str(port))
+        options = ("--workers", str(self.home.settings.workers), "--state", str(folder))
+        environment = (
+            (MARK, self.home.mark),
+            ("NOREN_HOME", str(self.home.path)),
+            ("NOREN_ENVIRONMENTS", str(self.home.settings.environments)),
+            ("NOREN_MAX_BODY_BYTES", str(self.home.settings.max_body_bytes)),
+            (_VERSION, version),
+            (_PORT, str(port)),
+        )
+        return Program(
+            name=_name(version),
+            command=(sys.executable, *launch, *options),
+            log=folder / "service.log",
+            environment=environment,
+            start_retries=START_RETRIES,
+            start_seconds=START_SECONDS,
+        )
 
-    def _ports(self) -> Mapping[str, int]:
-        ports = {}
-        for path in sorted(self.supervisor.programs_folder.glob(f"{_PREFIX}*.ini")):
-            parser = configparser.RawConfigParser()
-            parser.read_string(path.read_text())
-            section = parser[f"program:{path.stem}"]
-            values = dict(pair.split("=", 1) for pair in section["environment"].split(","))
-            ports[values["NOREN_VERSION"].strip('"')] = int(values["NOREN_PORT_OF_VERSION"].strip('"'))
-        return ports
+    def _programs(self) -> dict[str, Program]:
+        found = self.supervisor.programs().values()
+        return {dict(one.environment)[_VERSION]: one for one in found if one.name.startswith(_PREFIX)}
+
+    def _instance(self, version: str, port: int, state: ProgramState | None) -> Instance:
+        ready = state is not None and self._is_ready(version, port, state)
+        problem = ""
+        if self._failed_starts(version, state, ready=ready) >= FAILED_STARTS or _gave_up(state):
+            log = self.home.version_folder(version) / "service.log"
+            problem = f"{last_words(log)} (log: {log})"
+        upstream = Upstream(version, "127.0.0.1", port)
+        return Instance(upstream, ready=ready, problem=problem, known=not _is_due(state, port))
+
+    def _is_ready(self, version: str, port: int, state: ProgramState) -> bool:
+        """Whether this process serves this version: it may be another one's port by now, so it is asked once."""
+        if state.state not in ("STARTING", "RUNNING"):
+            return False
+        if self._asked.get(version) != (state.pid, port):
+            if version_at(port) != version:
+                return False
+            self._asked[version] = (state.pid, port)
+        return answers_ready(port)
+
+    def _failed_starts(self, version: str, state: ProgramState | None, *, ready: bool) -> int:
+        """How many starts in a row have failed: all that were seen since it was last ready, but for one that runs."""
+        if ready or state is None:
+            self._starts.pop(version, None)
+            return 0
+        starts = self._starts.get(version, _Starts())
+        if state.started not in (0, starts.last):
+            starts = _Starts(starts.number + 1, state.started)
+            self._starts[version] = starts
+        return starts.number - (state.state not in _DOWN)
+
+
+def _name(version: str) -> str:
+    return _PREFIX + version.replace("/", "-")
+
+
+def _port(program: Program) -> int:
+    return int(dict(program.environment)[_PORT])
+
+
+def _gave_up(state: ProgramState | None) -> bool:
+    return state is not None and state.state == "FATAL"
+
+
+def _is_due(state: ProgramState | None, port: int) -> bool:
+    """Whether `ensure` has something to do."""
+    if state is None:
+        return True
+    if state.state == "FATAL":
+        return state.quiet_seconds >= RETRY_SECONDS or is_taken(port)
+    if state.state == "BACKOFF":
+        return is_taken(port)
+    return state.ended
 
 
 def answers_ready(port: int, *, timeout: float = 1.0) -> bool:
     """Whether the service on this loopback port answers /readyz with 200."""
+    return _get(port, "/readyz", timeout) is not None
+
+
+def version_at(port: int, *, timeout: float = 1.0) -> str | None:
+    """Return the version that serves on this loopback port; None where none does, or does not yet."""
+    try:
+        told = json.loads(_get(port, "/version", timeout) or b"null")
+    except ValueError:
+        return None  # another program
+    return told.get("model") if isinstance(told, dict) else None
+
+
+def _get(port: int, path: str, timeout: float) -> bytes | None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == http.client.OK
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        body = answer.read(_ANSWER_BYTES)
+        return body if answer.status == http.client.OK else None
     except (OSError, http.client.HTTPException):
-        return False
+        return None
     finally:
         connection.close()
 
@@ -137,6 +224,17 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def is_taken(port: int) -> bool:
+    """Whether no service could listen on this loopback port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+        return False
 
 
 def last_words(log: Path, lines: int = 3) -> str:

@@ -8,35 +8,37 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
+import msgspec
 
 from noren_bento.errors import NorenError, UnreachableError
+from noren_bento.targets.inherited import for_supervisor
+from noren_bento.targets.marked import MARK, end, marked_processes, orphans, wait_gone
+from noren_bento.targets.program import (
+    RUN,
+    SOCKET,
+    Program,
+    configuration,
+    program_from_json,
+    program_to_json,
+)
+from noren_bento.unix_http import UnixConnection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MARK = "NOREN_INSTANCE"
-"""Environment variable that every process of one NOREN_HOME carries; orphans are found by it."""
+__all__ = ["MARK", "Program", "ProgramState", "Supervisor", "marked_processes", "wait_gone"]
 
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """One supervised process tree."""
-
-    name: str
-    command: tuple[str, ...]
-    log: Path
-    environment: tuple[tuple[str, str], ...] = ()
-    stop_seconds: int = 15
-    start_retries: int = 5
-    priority: int = 500
-    """Higher ones are ended first: control before what it looks after."""
+ANSWER_SECONDS = 5.0
+"""supervisord answers at once or is stuck; who asks it must not be stuck with it."""
+STOP_SECONDS = 25.0
+ENDED = ("STOPPED", "EXITED", "FATAL")
+_STILL_RUNNING = 91
+_BAD_NAME = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,15 @@ class ProgramState:
     """RUNNING, STARTING, BACKOFF, STOPPED, EXITED, FATAL, …"""
     pid: int
     description: str
+    started: int = 0
+    """Unix time of its last start; 0 before the first."""
+    quiet_seconds: int = 0
+    """Since its last start or end, whichever was later."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it runs no more and was started before: what was only just added is about to start."""
+        return self.state in ENDED and self.started > 0
 
 
 class Supervisor:
@@ -60,27 +71,44 @@ class Supervisor:
         self.programs_folder = folder / "programs"
 
     def write(self, program: Program) -> bool:
-        """Write a program's section; say whether that changed anything."""
-        self.programs_folder.mkdir(parents=True, exist_ok=True)
+        """Write down that this program is to run; say whether that changed anything."""
+        text = program_to_json(program)
         path = self._path(program.name)
-        text = _section(program)
-        if path.exists() and path.read_text() == text:
-            return False
-        temporary = path.with_suffix(".new")
-        temporary.write_text(text)
-        os.replace(temporary, path)
-        return True
+        changed = not path.exists() or path.read_bytes() != text
+        if changed:
+            configuration([program])  # raises for what supervisord could not read
+            self.programs_folder.mkdir(parents=True, exist_ok=True)
+            _replace(path, text)
+        return changed
+
+    def programs(self) -> dict[str, Program]:
+        """What is to run, by name, whether supervisord knows of it or not."""
+        found = {}
+        for path in sorted(self.programs_folder.glob("[!.]*.json")):
+            try:
+                program = program_from_json(path.read_bytes())
+            except (FileNotFoundError, msgspec.MsgspecError):
+                continue  # removed since, or damaged: then it counts as not there, and whoever wants it writes it anew
+            found[program.name] = program
+        return found
 
     def start(self) -> None:
         """Start supervisord as a daemon in a session of its own, so that no signal of Jupyter's reaches it."""
-        configuration = self.folder / "supervisord.conf"
-        configuration.write_text(_configuration(self))
-        environment = {**os.environ, MARK: self.mark}
-        done = subprocess.run(
-            [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)],
-            env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
-            start_new_session=True, check=False,
-        )  # fmt: skip
+        self._configure()
+        environment = for_supervisor(os.environ) | {
+            MARK: self.mark,
+            RUN: str(self.folder),
+            SOCKET: str(self.socket),
+        }
+        # -P and cwd: no file of the caller's folder is imported instead of a module.
+        command = [sys.executable, "-P", "-m", "supervisor.supervisord", "-c", str(self._configuration)]
+        try:
+            done = subprocess.run(
+                command, env=environment, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True,
+                text=True, timeout=30, start_new_session=True, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise NorenError(f"supervisord did not start within 30 s. Its log: {self.folder}.") from None
         if done.returncode:
             raise NorenError(f"supervisord did not start: {(done.stderr or done.stdout).strip()[-500:]}")
 
@@ -97,48 +125,62 @@ class Supervisor:
         with self._proxy() as rpc:
             return int(rpc.supervisor.getPID())
 
-    def add(self, program: Program) -> None:
-        """Make sure that this program runs as written; a changed one is started anew, no other is touched."""
-        changed = self.write(program)
-        states = self.states()
+    def add(self, program: Program) -> bool:
+        """Make sure that this program runs as written; no other is touched. Say whether nothing is left to do.
+
+        One that runs otherwise is told to stop; it is started anew by the first call after it has ended.
+        """
+        self.write(program)
+        self._configure()
         with self._proxy() as rpc:
-            rpc.supervisor.reloadConfig()
-            if program.name in states and changed:
-                rpc.supervisor.stopProcessGroup(program.name, True)
-                rpc.supervisor.removeProcessGroup(program.name)
-            if program.name not in states or changed:
-                rpc.supervisor.addProcessGroup(program.name)
-            elif states[program.name].state in ("STOPPED", "EXITED", "FATAL"):
-                rpc.supervisor.startProcess(program.name, False)
+            [[added, changed, _]] = rpc.supervisor.reloadConfig()
+            if program.name not in added:
+                state = _states(rpc).get(program.name)
+                if program.name in changed and state is not None and not state.ended:
+                    rpc.supervisor.stopProcessGroup(program.name, False)
+                    state = _states(rpc).get(program.name)
+                    if state is None or state.state not in ENDED:
+                        return False
+                elif state is None or not state.ended:
+                    return state is not None and state.state != "STOPPING"
+                # Taken out and put in instead of started: with its newest section, and without a fault where the start
+                # fails, which is then seen in its state.
+                if not _forget(rpc, program.name):
+                    return False
+            rpc.supervisor.addProcessGroup(program.name)
+            return True
+
+    def add_and_wait(self, program: Program, seconds: float = STOP_SECONDS) -> None:
+        """Like `add`, and wait until it is done; for callers that have the time."""
+        deadline = time.monotonic() + seconds
+        while not self.add(program):
+            if time.monotonic() > deadline:
+                raise NorenError(
+                    f"{program.name} did not end within {seconds:.0f} s. Its log: {program.log}."
+                )
+            time.sleep(0.1)
 
     def remove(self, name: str) -> None:
         """Begin to end a program with its whole process group; `sweep` forgets it once it has ended."""
-        self._path(name).unlink(missing_ok=True)
-        if name in self.states():
-            with self._proxy() as rpc:
+        # In this order a death in between leaves what the next call finds again.
+        with self._proxy() as rpc:
+            if name in _states(rpc):
                 rpc.supervisor.stopProcessGroup(name, False)
+        self._path(name).unlink(missing_ok=True)
+        self._configure()
 
     def sweep(self) -> None:
         """Forget the programs that were removed and have ended."""
-        ended = [
-            state.name
-            for state in self.states().values()
-            if state.state in ("STOPPED", "EXITED", "FATAL") and not self._path(state.name).exists()
-        ]
-        if ended:
-            with self._proxy() as rpc:
-                rpc.supervisor.reloadConfig()
-                for name in ended:
-                    rpc.supervisor.removeProcessGroup(name)
+        kept = self.programs()
+        with self._proxy() as rpc:
+            for name, state in _states(rpc).items():
+                if state.state in ENDED and name not in kept:
+                    _forget(rpc, name)
 
     def states(self) -> dict[str, ProgramState]:
-        """What runs, by name."""
+        """What supervisord keeps, by name."""
         with self._proxy() as rpc:
-            found = rpc.supervisor.getAllProcessInfo()
-        return {
-            info["name"]: ProgramState(info["name"], info["statename"], info["pid"], info["description"])
-            for info in found
-        }
+            return _states(rpc)
 
     def shut_down(self, seconds: float = 30.0) -> None:
         """End supervisord and all that it keeps, then whatever carries this home's mark; return when all are gone."""
@@ -149,30 +191,28 @@ class Supervisor:
             wait_gone(pid, seconds)
         except UnreachableError:
             pass  # not running: only orphans may be left
-        self.reclaim_orphans()
+        end(marked_processes(self.mark))
 
     def reclaim_orphans(self) -> tuple[int, ...]:
-        """End processes of this home that no supervisord keeps any more; return their ids."""
-        orphans = [process for process in marked_processes(self.mark) if process.pid != os.getpid()]
-        for process in orphans:
-            _ignore_gone(process.terminate)
-        _, alive = psutil.wait_procs(orphans, timeout=10)
-        for process in alive:
-            _ignore_gone(process.kill)
-        psutil.wait_procs(alive, timeout=5)
-        return tuple(process.pid for process in orphans)
+        """End processes of this home that neither a supervisord nor a living caller keeps; return their ids."""
+        return end(orphans(self.mark))
+
+    @property
+    def _configuration(self) -> Path:
+        return self.folder / "supervisord.conf"
+
+    def _configure(self) -> None:
+        """Write supervisord's configuration from what is to run. Whoever writes second writes all there is."""
+        _replace(self._configuration, os.fsencode(configuration(self.programs().values())))
 
     def _path(self, name: str) -> Path:
-        return self.programs_folder / f"{name}.ini"
+        return self.programs_folder / f"{name}.json"
 
     @contextmanager
     def _proxy(self) -> Iterator[Any]:
-        # Imported here: supervisor's modules are only needed where processes are.
-        from supervisor.xmlrpc import SupervisorTransport  # noqa: PLC0415
-
         if not self.socket.exists():
             raise UnreachableError("Noren's processes are not running. `noren up` starts them.")
-        transport = SupervisorTransport(None, None, serverurl=f"unix://{self.socket}")
+        transport = _Transport(self.socket)
         try:
             yield xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
         except xmlrpc.client.Fault as fault:
@@ -185,88 +225,53 @@ class Supervisor:
             transport.close()
 
 
-def marked_processes(mark: str) -> list[psutil.Process]:
-    """Return the live processes of this user that carry the mark."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except psutil.Error:
-            continue  # another user's, or gone since
-    return found
+class _Transport(xmlrpc.client.Transport):
+    """XML-RPC over a unix socket with a deadline, which supervisor's own transport lacks."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        """Return the one connection, made at the first call."""
+        known, connection = self._connection
+        if connection is None or known != host:
+            connection = UnixConnection(self._path, ANSWER_SECONDS)
+            self._connection = host, connection
+        return connection
 
 
-def wait_gone(pid: int, seconds: float) -> None:
-    """Wait until a process has ended."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-                return
-        except psutil.NoSuchProcess:
-            return
-        time.sleep(0.05)
+def _states(rpc: Any) -> dict[str, ProgramState]:
+    return {
+        info["name"]: ProgramState(
+            info["name"],
+            info["statename"],
+            info["pid"],
+            info["description"],
+            started=info["start"],
+            quiet_seconds=info["now"] - max(info["start"], info["stop"]),
+        )
+        for info in rpc.supervisor.getAllProcessInfo()
+    }
 
 
-def _ignore_gone(act: Any) -> None:
+def _forget(rpc: Any, name: str) -> bool:
+    """Take an ended program out; False where supervisord has just started it again."""
     try:
-        act()
-    except psutil.NoSuchProcess:
-        return
+        rpc.supervisor.removeProcessGroup(name)
+    except xmlrpc.client.Fault as fault:
+        if fault.faultCode == _STILL_RUNNING:
+            return False
+        if fault.faultCode != _BAD_NAME:  # another caller took it out already
+            raise
+    return True
 
 
-def _quoted(words: Sequence[str]) -> str:
-    """Quote for supervisord's shlex, whose configuration also expands %."""
-    return " ".join('"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"' for word in words).replace(
-        "%", "%%"
-    )
-
-
-def _environment(values: Mapping[str, str]) -> str:
-    return ",".join(f'{key}="{value}"' for key, value in values.items()).replace("%", "%%")
-
-
-def _section(program: Program) -> str:
-    # The log is opened by the child's own shell: supervisord's pipe would break when supervisord is killed.
-    shell = 'log=$1; shift; exec "$@" >> "$log" 2>&1'
-    command = _quoted(["/bin/sh", "-c", shell, "noren", str(program.log), *program.command])
-    lines = [
-        f"[program:{program.name}]",
-        f"command={command}",
-        "autostart=true",
-        "autorestart=true",
-        "startsecs=1",
-        f"startretries={program.start_retries}",
-        f"stopwaitsecs={program.stop_seconds}",
-        f"priority={program.priority}",
-        "stopasgroup=true",
-        "killasgroup=true",
-        "stdout_logfile=NONE",
-        "stderr_logfile=NONE",
-    ]
-    if program.environment:
-        lines.append(f"environment={_environment(dict(program.environment))}")
-    return "\n".join(lines) + "\n"
-
-
-def _configuration(supervisor: Supervisor) -> str:
-    folder = str(supervisor.folder).replace("%", "%%")
-    return f"""[unix_http_server]
-file={str(supervisor.socket).replace("%", "%%")}
-chmod=0700
-
-[supervisord]
-logfile={folder}/supervisord.log
-logfile_maxbytes=5MB
-pidfile={folder}/supervisord.pid
-childlogdir={folder}
-directory={folder}
-identifier=noren
-
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-
-[include]
-files = {folder}/programs/*.ini
-"""
+def _replace(path: Path, text: bytes) -> None:
+    """Write the whole file or nothing."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    with temporary.open("wb") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)

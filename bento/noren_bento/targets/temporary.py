@@ -13,9 +13,11 @@ from pathlib import Path
 import psutil
 
 from noren_bento.errors import NorenError
+from noren_bento.home import Home
 from noren_bento.settings import Settings
 from noren_bento.targets.launch import prepare_command
 from noren_bento.targets.local import answers_ready, free_port, last_words
+from noren_bento.targets.marked import CALLER, MARK, this_caller
 
 READY_SECONDS = 60.0
 END_SECONDS = 8.0
@@ -26,7 +28,8 @@ def serving(bento_path: Path, *, settings: Settings, workers: int | None = None)
     """Serve a bento on a free loopback port while the block runs; yields its base URL.
 
     The service has a session of its own, so that no signal of Jupyter's reaches it, and is gone afterwards with all
-    that it wrote. Raises NorenError with its last words when it does not become ready.
+    that it wrote; where this process is killed before, `noren down` and the next start end it. Raises NorenError with
+    its last words when it does not become ready.
     """
     with tempfile.TemporaryDirectory(prefix="noren-serving-") as work:
         state, port = Path(work), free_port()
@@ -34,11 +37,12 @@ def serving(bento_path: Path, *, settings: Settings, workers: int | None = None)
         command = prepare_command(
             bento_path, port=port, workers=count, state=state, settings=settings, environ=os.environ
         )
+        marks = {MARK: Home(settings).mark, CALLER: this_caller()}
         log = state / "service.log"
         with log.open("wb") as output:
             child = subprocess.Popen(
                 command.argv,
-                env=command.environment,
+                env=command.environment | marks,
                 cwd=state,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

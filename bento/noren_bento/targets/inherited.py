@@ -1,0 +1,50 @@
+"""Inherited: which of the caller's environment variables a process gets. All others may be secrets of the caller's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+NAMES = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TMPDIR", "TZ", "LD_LIBRARY_PATH"),
+        *("PYTHONUTF8", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "BENTOML_DO_NOT_TRACK"),
+        *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"),  # where uv and pip keep caches and settings
+    }
+)
+PREFIXES = ("LC_", "NOREN_", "PIP_", "SSL_", "UV_")
+SUFFIX = "_proxy"
+"""In either case: `https_proxy`, `NO_PROXY`."""
+STORES = ("AWS_", "AZURE_", "DATABRICKS_", "GOOGLE_", "MLFLOW_")
+"""Prefixes of what opens tracking and artefact stores: control writes aliases there, nothing else that runs does."""
+DROPPED = frozenset(
+    {
+        *(
+            "NOREN_MASTER",
+            "NOREN_CALLER",
+            "NOREN_RUN_FOLDER",
+            "NOREN_SUPERVISOR_SOCKET",
+        ),  # of one process only
+        "NOREN_TRACKING_URI",  # it may hold a password, and whoever needs it reads the home's settings
+    }
+)
+"""Ours, and still not handed on."""
+
+
+def for_service(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what a version's service may see.
+
+    >>> for_service({"PATH": "/bin", "GITHUB_TOKEN": "secret", "https_proxy": "http://p", "NOREN_PORT": "8620"})
+    {'PATH': '/bin', 'https_proxy': 'http://p', 'NOREN_PORT': '8620'}
+    """
+    return {name: value for name, value in environ.items() if _is_plain(name)}
+
+
+def for_supervisor(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what supervisord gets: the services' variables, and the stores' for control; see `Program.withheld`."""
+    return {name: value for name, value in environ.items() if _is_plain(name) or name.startswith(STORES)}
+
+
+def _is_plain(name: str) -> bool:
+    if name in DROPPED:
+        return False
+    return name in NAMES or name.startswith(PREFIXES) or name.lower().endswith(SUFFIX)
