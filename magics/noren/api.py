@@ -128,9 +128,9 @@ def drift(name: str) -> DriftReport:
 
     Raises NotFoundError when nothing serves, or when `name` is a version that does not.
     """
-    model, slash, _ = name.rpartition("/")
-    report = ControlClient(load_settings()).drift(model if slash else name)
-    if slash and report.version != name:
+    model = _model_of(name)
+    report = ControlClient(load_settings()).drift(model or name)
+    if model and report.version != name:
         raise NotFoundError(
             f"{name} does not serve, so it has no drift: {report.version} does. Give the name: {model}."
         )
@@ -174,8 +174,8 @@ def status() -> StatusTable:
 
 
 def _latest(client: ControlClient, name: str) -> Folded:
-    model, slash, _ = name.rpartition("/")
-    if not slash:
+    model = _model_of(name)
+    if not model:
         return client.release(name)
     latest = client.release(model)
     if latest.candidate != name:
@@ -184,6 +184,12 @@ def _latest(client: ControlClient, name: str) -> Folded:
             f"{latest.state}. Give the name: {model}."
         )
     return latest
+
+
+def _model_of(text: str) -> str:
+    """Return the model's name of a version such as `churn/3`; empty for anything else."""
+    name, _, number = text.rpartition("/")
+    return name if number.isdecimal() and "/" not in name else ""
 
 
 def _shown(handle: Release, *, wait: bool) -> Release:

@@ -5,9 +5,9 @@ the values themselves know nothing of HTML.
 from __future__ import annotations
 
 from html import escape
-from math import log
 from typing import TYPE_CHECKING, Any
 
+from noren.wording import UNKNOWN, odds
 from noren_bento.drift.report import DriftReport
 from noren_bento.release.version import ModelVersion
 
@@ -77,7 +77,7 @@ def drift_card(report: DriftReport) -> str:
     )
     rows = "".join(
         f'<tr><td style="{_CELL}">{escape(column.name)}</td><td style="{_CELL}">{column.psi:.2f}</td>'
-        f'<td style="{_CELL}">{odds(column.log_evidence)}</td>'
+        f'<td style="{_CELL}">{odds(column.log_evidence) or UNKNOWN}</td>'
         f'<td style="{_CELL}">{100 * column.missing_share:.1f} %</td>'
         f'<td style="{_CELL};{_ALARM}">{"drifts" if column.alarm else ""}</td></tr>'
         for column in columns[:ROWS]
@@ -91,16 +91,6 @@ def drift_card(report: DriftReport) -> str:
         f'<div style="font-variant-numeric:tabular-nums"><b>{escape(title)}</b>'
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{rest if hidden else ''}</div>"
     )
-
-
-def odds(log_evidence: float) -> str:
-    """Evidence as people read it.
-
-    >>> odds(114.9), odds(-8.1)
-    ('10^50 to 1', 'none')
-    """
-    exponent = log_evidence / log(10)
-    return f"10^{exponent:.0f} to 1" if exponent >= 1 else "none"
 
 
 def register_cards(shell: InteractiveShell) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from typing import Any
 import click
 
 from noren import api
-from noren.cards import odds
 from noren.handle import Release
+from noren.wording import UNKNOWN, odds
 from noren_bento.errors import NorenError
 from noren_bento.release.plan import Plan
 
@@ -27,7 +28,7 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except NorenError as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException("\n".join([str(error), *getattr(error, "__notes__", ())])) from None
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -128,7 +129,8 @@ def drift(name: str) -> None:
     report = api.drift(name)
     for column in sorted((*report.columns, *report.outputs), key=lambda one: -one.log_evidence):
         mark = "drifts" if column.alarm else ""
-        click.echo(f"{column.name:32} PSI {column.psi:6.2f}  evidence {odds(column.log_evidence):12}  {mark}")
+        evidence = odds(column.log_evidence) or UNKNOWN
+        click.echo(f"{column.name:32} PSI {column.psi:6.2f}  evidence {evidence:19}  {mark}".rstrip())
     click.echo(f"{report.version}: {len(report.alarms)} columns drift, over {report.rows:,} rows")
     if report.alarms:
         sys.exit(1)
@@ -196,7 +198,7 @@ def export(name: str | None) -> None:
     from noren_bento.stores.event_json import event_to_builtins
 
     client = ControlClient(load_settings())
-    ids = [release.id for release in client.releases()] if name is None else [client.release(name).id]
+    ids = [release.id for release in client.releases()] if name is None else [api.release(name).id]
     for id in ids:
         for event in client.events(id):
             click.echo(json.dumps(event_to_builtins(event)))
@@ -230,7 +232,17 @@ def config() -> None:
     from noren_bento.settings import explain_settings
 
     for one in explain_settings():
-        click.echo(f"{one.name:15} {one.value}  ({one.source})")
+        click.echo(f"{one.name:15} {_without_secrets(str(one.value))}  ({one.source})")
+
+
+def _without_secrets(value: str) -> str:
+    """Leave out the user and the password of a URL.
+
+    >>> _without_secrets("https://ana:p@ss@mlflow:5000/api"), _without_secrets("postgresql://db/m?user=a&password=p")
+    ('https://***@mlflow:5000/api', 'postgresql://db/m?user=a&password=***')
+    """
+    value = re.sub(r"://[^/\s]*@", "://***@", value)
+    return re.sub(r"([?&]password=)[^&\s]*", r"\1***", value)
 
 
 def _wait_if(release: Release, wait: bool) -> None:

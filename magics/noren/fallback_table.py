@@ -110,7 +110,7 @@ def _verdict(s: Snapshot, verdict: Verdict | None, span: int) -> Markup:
         rate = sum(arm.requests_per_second or 0.0 for arm in s.arms)
         more = f"about {plural(verdict.more_requests, 'more request')}"
         more += f", {duration(verdict.more_requests / rate)}" if rate > 0 else ""
-    proven = tag("span", {"class": "nr-proof"}, proof) if proof else None
+    proven = tag("span", {"class": "nr-proof"}, f"Evidence {proof}") if proof else None
     because = tag("span", {"class": "nr-because"}, verdict.because, " ", proven)
     return tag(
         "td",

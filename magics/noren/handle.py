@@ -17,6 +17,8 @@ from noren_bento.release.release import State
 from noren_bento.settings import Settings
 
 POLL_SECONDS = 0.25
+ASK_SECONDS = 30.0
+"""How long a promotion or a roll back may take; the loop turns twice a second."""
 
 
 class Release:
@@ -68,12 +70,15 @@ class Release:
         return self.client.snapshot(self.id)
 
     def promote(self) -> Release:
-        """Ask for promotion and return when it is done."""
-        return self._ask("promote", lambda state: state is State.PROMOTED)
+        """Ask for promotion and return when it is done.
+
+        Raises NorenError when a guardrail is quicker and rolls it back.
+        """
+        return self._ask("promote", State.PROMOTED)
 
     def rollback(self) -> Release:
         """Ask for a roll back and return when it is done."""
-        return self._ask("roll back", lambda state: state is State.ROLLED_BACK)
+        return self._ask("roll back", State.ROLLED_BACK)
 
     def wait(self, seconds: float | None = None) -> Release:
         """Wait until it is promoted or rolled back. Ctrl-C only stops waiting; the release goes on.
@@ -103,13 +108,16 @@ class Release:
         self._shown_in = current_cell()
         return self
 
-    def _ask(self, action: Action, done: Callable[[State], bool]) -> Release:
+    def _ask(self, action: Action, wanted: State) -> Release:
         self.client.request(self.id, action)
-        self._until(lambda release: done(release.state) or release.state is State.ROLLED_BACK, 30.0)
+        # A request stands until the release ends, which may be otherwise than asked.
+        self._until(lambda release: release.state is wanted or release.requested is None, ASK_SECONDS)
         self._settle()
         now = self.now
-        if not done(now.state):
-            raise NorenError(f"{now.candidate} was asked to {action} and is {now.state}: {now.because}")
+        if now.state is not wanted:
+            raise NorenError(
+                f"{now.candidate} is {now.state}, not {wanted}, though you asked for it: {now.because}."
+            )
         return self
 
     def _settle(self) -> None:

@@ -31,12 +31,19 @@ def change(s: Snapshot) -> str:
 
 def roles(s: Snapshot) -> list[tuple[ArmView, str, str]]:
     """Each arm with its role in this release, which gives the colour, and the word for what it is now."""
-    words = {
-        "promoted": {"candidate": "champion", "champion": "previous"},
-        "rolled back": {"candidate": "rolled back"},
-    }.get(s.state, {})
     known = [(arm, "candidate" if arm.version == s.candidate else "champion") for arm in s.arms]
-    return [(arm, role, words.get(role, role)) for arm, role in known]
+    return [(arm, role, _word(s, arm, role)) for arm, role in known]
+
+
+def _word(s: Snapshot, arm: ArmView, role: str) -> str:
+    """What an arm is now: later releases may have replaced both."""
+    if not has_ended(s):
+        return role
+    if role == "champion":
+        return "champion" if arm.share else "previous"
+    if s.state == "rolled back":
+        return "rolled back"
+    return "champion" if arm.share else "superseded"
 
 
 def harm(s: Snapshot) -> tuple[bool, str]:

@@ -42,8 +42,8 @@ function latency(ms) {
 /** An e-value as the odds that it is: what a bet of 1 against "all is well" has won. Nothing below 2 to 1. */
 function odds(logEvidence) {
   if (logEvidence == null || logEvidence < Math.log(2)) return "";
-  if (logEvidence >= Math.log(1e6)) return "Evidence over 1,000,000 to 1";
-  return `Evidence ${grouped(Number(Math.exp(logEvidence).toPrecision(2)))} to 1`;
+  if (logEvidence >= Math.log(1e6)) return "over 1,000,000 to 1";
+  return `${grouped(Number(Math.exp(logEvidence).toPrecision(2)))} to 1`;
 }
 
 function duration(seconds) {
@@ -124,7 +124,7 @@ function rolesOf(s) {
   const promoted = s.state === "promoted", back = s.state === "rolled back";
   return s.arms.map((arm) => {
     const role = arm.version === s.candidate ? "candidate" : "champion";
-    const now = promoted ? { candidate: "champion", champion: "previous" } : back ? { candidate: "rolled back", champion: "champion" } : {};
+    const now = promoted || back ? { champion: arm.share ? "champion" : "previous", candidate: back ? "rolled back" : arm.share ? "champion" : "superseded" } : {};
     return { arm, role, word: now[role] ?? role };
   });
 }
@@ -189,7 +189,7 @@ function verdictCell(s, verdict, attributes) {
   const proof = odds(verdict.log_evidence);
   return h("td", { ...attributes, class: "nr-verdict", "data-outcome": verdict.outcome, title: title.filter(Boolean).join(" ") },
     h("b", null, VERDICT_WORDS[verdict.outcome]), " ", more && h("span", { class: "nr-more" }, more), " ",
-    (verdict.because || proof) && h("span", { class: "nr-because" }, verdict.because, " ", proof && h("span", { class: "nr-proof" }, proof)));
+    (verdict.because || proof) && h("span", { class: "nr-because" }, verdict.because, " ", proof && h("span", { class: "nr-proof" }, `Evidence ${proof}`)));
 }
 
 function armCell(key, { arm, role, word }, tops) {

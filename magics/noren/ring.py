@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noren.handle import Release
-from noren.show import show_deploy, tell
+from noren.show import in_notebook, show_deploy, tell
 from noren.stages import Stages
 from noren_bento.control.client import ControlClient, this_caller
 from noren_bento.control.processes import bring_up
@@ -64,6 +64,8 @@ class Ring:
         self.client = ControlClient(settings)
         self.stages = Stages(tell)
         self._release: Release | None = None
+        self._stopped = threading.Event()
+        """Set when the deploy has failed or was interrupted: what still waits in another thread gives up."""
 
     # ---- each stage alone -----------------------------------------------------------------------------------
 
@@ -144,24 +146,23 @@ class Ring:
         view = show_deploy(task.subject, self.stages, lambda: self._release)
         try:
             version = self._tagged(task)
-            folded = self._opened(version, task)
-            self._release = Release(folded.id, self.settings)
-            if folded.state in (State.CANARY, State.PROMOTED):
-                if view is not None:
-                    view.settle()
-                return self._release.shown_here()
             try:
-                self._to_traffic(folded, version, task)
+                folded = self._opened(version, task)
+                self._release = Release(folded.id, self.settings)
+                if folded.state not in (State.CANARY, State.PROMOTED):
+                    self._to_traffic(folded, version, task)
             except BaseException as error:
-                self._undo(folded.id, error)
+                self._stopped.set()
+                self._undo(str(version), error)
                 raise
-            if view is not None:
-                view.settle()
-            return self._release.shown_here()
         except BaseException:
             if view is not None:
                 view.stop()
             raise
+        if view is None:
+            return self._release
+        view.settle()
+        return self._release.shown_here()
 
     def _tagged(self, task: Task) -> ModelVersion:
         with self.stages.running("tag"):
@@ -185,9 +186,15 @@ class Ring:
         if folded.state is not State.VALIDATED:
             build = self._built(folded, version)
             self._validated(folded, build, task)
+        now = self.client.release(folded.id)
+        unapproved = now.plan.approval and not now.approved_by
+        waiting = f"waiting for the approval of a person other than {now.who}"
+        if not now.start_requested:
+            self.client.append(folded.id, ev.Requested("start"), why=waiting if unapproved else "validated")
+        if unapproved:
+            tell(f"{folded.id}: {waiting}")
+            return
         with self.stages.running("start"):
-            if not folded.start_requested:
-                self.client.append(folded.id, ev.Requested("start"), why="validated")
             started = self._until(
                 folded.id,
                 lambda now: (
@@ -209,20 +216,23 @@ class Ring:
         """Validate while the service's environment is made and the service starts."""
         from noren_bento.bento_build.environment import prepare_environment
 
-        with self.stages.running("validate"), ThreadPoolExecutor(1) as pool:
+        def serve() -> str:
+            prepare_environment(
+                build.path,
+                settings=self.settings,
+                progress=lambda text: self.stages.detail("validate", text),
+            )
+            self._require_going(folded.candidate)
+            body = ev.Built(build.bento, str(build.path), build.runtime, build.because)
+            if self.client.release(folded.id).state is State.OPENED:
+                self.client.append(folded.id, body, why=build.because)
+            return self._address_of(folded.candidate, folded.id)
 
-            def serve() -> str:
-                prepare_environment(
-                    build.path,
-                    settings=self.settings,
-                    progress=lambda text: self.stages.detail("validate", text),
-                )
-                body = ev.Built(build.bento, str(build.path), build.runtime, build.because)
-                if self.client.release(folded.id).state is State.OPENED:
-                    self.client.append(folded.id, body, why=build.because)
-                return self._address_of(folded.candidate, folded.id)
-
+        with self.stages.running("validate"):
+            pool = ThreadPoolExecutor(1)
             address = pool.submit(serve)
+            # Not joined: when the validation fails, the release is undone first, and uv may still be at work.
+            pool.shutdown(wait=False)
             validation = self._validate(
                 build, self._champion_path(build.version.name), address.result, task.notebooks
             )
@@ -270,7 +280,8 @@ class Ring:
             if told and told["ready"]:
                 return f"http://127.0.0.1:{told['port']}"
             self._require_open(release_id)
-            time.sleep(0.1)
+            self._stopped.wait(0.1)
+            self._require_going(version)
         raise NorenError(
             f"{version} is not ready after {START_SECONDS:.0f} s. `noren status` says what it does."
         )
@@ -289,22 +300,37 @@ class Ring:
             raise NorenError(f"{now.candidate} was rolled back: {now.because}.")
         return now
 
-    def _undo(self, release_id: str, error: BaseException) -> None:
-        """Roll back what has no traffic yet, and wait for it; a release that started goes on by its plan."""
-        why = "interrupted before the start" if isinstance(error, KeyboardInterrupt) else str(error)
+    def _require_going(self, version: str) -> None:
+        if self._stopped.is_set():
+            raise NorenError(f"The deploy of {version} was stopped.")
+
+    def _undo(self, version: str, error: BaseException) -> None:
+        """Roll back what this process opened and what has no traffic yet, and wait for it.
+
+        A release that has started goes on by its plan, and one of another process is that process's business.
+        """
+        interrupted = isinstance(error, KeyboardInterrupt)
+        why = "interrupted before the start" if interrupted else str(error) or type(error).__name__
+        before = (State.OPENED, State.BUILT, State.VALIDATED)
         try:
-            before = (State.OPENED, State.BUILT, State.VALIDATED)
-            now = self.client.release(release_id)
-            if now.state in before and now.caller == this_caller():
-                self.client.append(release_id, ev.Requested("roll back"), why=why or type(error).__name__)
-            deadline = time.monotonic() + UNDO_SECONDS
-            while self.client.release(release_id).requested and time.monotonic() < deadline:
-                time.sleep(0.1)
-        except NorenError:
-            # The first error is what the user must see; control closes the release when this process has ended.
-            tell(
-                f"control does not answer; {release_id} is closed when it is back and this process has ended"
-            )
+            for release in self.client.releases():
+                if release.candidate == version and release.state in before and _is_mine(release):
+                    self.client.append(release.id, ev.Requested("roll back"), why=why)
+                    self._wait_undone(release.id)
+        except NorenError as trouble:
+            # The first error is what the user must see, with this one below it.
+            note = f"{version} could not be rolled back now: {trouble} `noren status` says what runs."
+            if in_notebook():
+                error.add_note(note)
+            else:
+                tell(note)
+
+    def _wait_undone(self, release_id: str) -> None:
+        deadline = time.monotonic() + UNDO_SECONDS
+        while self.client.release(release_id).requested:
+            if time.monotonic() > deadline:
+                raise NorenError(f"Control did not do it within {UNDO_SECONDS:.0f} s.")
+            time.sleep(0.1)
 
     def _files(self, version: ModelVersion | str) -> Any:
         from noren_bento.stores.models import ModelStore
@@ -326,6 +352,8 @@ def _counted(validation: Validation) -> str:
     return f"{sum(verdict.passed for verdict in validation.checks)} of {len(validation.checks)} checks"
 
 
-def _has_traffic(release: Folded) -> bool:
-    """A first release has traffic once it is promoted, any other once its canary began."""
-    return release.state is State.PROMOTED or (release.state is State.CANARY and release.champion is not None)
+def _is_mine(release: Folded) -> bool:
+    """Whether this process opened it."""
+    this = this_caller()
+    # A second of tolerance: the two readings of a start time may round differently.
+    return release.caller.pid == this.pid and abs(release.caller.created - this.created) < 1.0

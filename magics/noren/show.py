@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from noren_bento.control.client import user
 from noren_bento.control.snapshot import Snapshot, StageView
+from noren_bento.errors import UnreachableError
 from noren_bento.release.event import Action, Requested
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ def tell(text: str) -> None:
 
 
 def show_release(release: Release) -> ReleaseView | None:
-    """Show the live view of a release; in a terminal print it once."""
+    """Show the live view of a release; where there is no notebook print it in one line."""
+    if not in_notebook():
+        print(_line(release))
     return show(release.snapshot, _requester(lambda: release))
 
 
@@ -68,8 +71,10 @@ def show_deploy(subject: str, stages: Stages, release: Callable[[], Release | No
                 stages=(*mine, StageView("canary", "waiting"), StageView("promote", "waiting")),
             )
         snapshot = found.snapshot()
-        own = {view.name for view in mine}
-        return replace(snapshot, stages=(*mine, *(one for one in snapshot.stages if one.name not in own)))
+        # What this call did not do, or not yet, the release's own log knows.
+        done = [view for view in mine if view.status != "waiting"]
+        own = {view.name for view in done}
+        return replace(snapshot, stages=(*done, *(one for one in snapshot.stages if one.name not in own)))
 
     return show(fetch, _requester(release))
 
@@ -94,6 +99,15 @@ def settle_views(release_id: str) -> None:
             _views.remove(reference)
         elif view.latest.release == release_id:
             view.settle()
+
+
+def _line(release: Release) -> str:
+    from noren.fallback import snapshot_to_text  # noqa: PLC0415
+
+    try:
+        return f"{snapshot_to_text(release.snapshot())} · {release.url}"
+    except UnreachableError:
+        return repr(release)  # from the log, which can be read without control
 
 
 def _requester(release: Callable[[], Release | None]) -> Callable[[Action], None]:

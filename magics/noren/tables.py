@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from noren_bento.release.desired import by_model
 from noren_bento.release.release import Release, State, maker_of_champion
+from noren_bento.release.route import route_of, share_of
 
 if TYPE_CHECKING:
     from noren_bento.control.processes import Status
@@ -56,29 +58,27 @@ class ReleasesTable(_Table):
     def __len__(self) -> int:
         return len(self.releases)
 
-    def _traffic(self, release: Release) -> int:
-        """Share that the release's candidate has now: a promoted one may have been replaced since."""
-        maker = maker_of_champion([one for one in self.releases if one.name == release.name])
-        if release.state is State.PROMOTED:
-            running = [
-                one.weight for one in self.releases if one.name == release.name and one.state is State.CANARY
-            ]
-            return 100 - sum(running) if maker is not None and maker.id == release.id else 0
-        return release.weight if release.champion else 0
-
     def _rows(self) -> list[tuple[str, ...]]:
-        return [
-            (
-                release.id,
-                release.candidate,
-                release.champion or "none",
-                str(release.state),
-                f"{self._traffic(release)} %",
-                time.strftime("%Y-%m-%d %H:%M", time.localtime(release.ended_at or release.opened_at)),
-                release.because,
-            )
-            for release in reversed(self.releases)
-        ]
+        histories = by_model(self.releases)
+        return [_row(release, histories[release.name]) for release in reversed(self.releases)]
+
+
+def _row(release: Release, history: tuple[Release, ...]) -> tuple[str, ...]:
+    maker = maker_of_champion(history)
+    serves = maker is not None and maker.id == release.id
+    superseded = release.state is State.PROMOTED and not serves
+    # A version may have been released more than once; the traffic is shown where it came from.
+    has_traffic = serves or release.active
+    share = share_of(route_of(history), release.candidate) if has_traffic else 0
+    return (
+        release.id,
+        release.candidate,
+        release.champion or "none",
+        "superseded" if superseded else str(release.state),
+        f"{share} %",
+        time.strftime("%Y-%m-%d %H:%M", time.localtime(release.ended_at or release.opened_at)),
+        release.because,
+    )
 
 
 @dataclass(frozen=True, repr=False)

@@ -83,13 +83,13 @@ def odds(log_evidence: float | None) -> str:
     """An e-value as the odds that it is: what a bet of 1 against "all is well" has won; nothing below 2 to 1.
 
     >>> odds(0.5), odds(6.8), odds(20.0)
-    ('', 'Evidence 900 to 1', 'Evidence over 1,000,000 to 1')
+    ('', '900 to 1', 'over 1,000,000 to 1')
     """
     if log_evidence is None or log_evidence < math.log(2):
         return ""
     if log_evidence >= math.log(1e6):
-        return "Evidence over 1,000,000 to 1"
-    return f"Evidence {significant(math.exp(log_evidence)):,} to 1"
+        return "over 1,000,000 to 1"
+    return f"{significant(math.exp(log_evidence)):,} to 1"
 
 
 def significant(number: float) -> float | int:

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from noren.cli import main
 from noren_bento.stores.events import EventStore
+from tests.noren.control_home import control_home
 from tests.noren_bento.release.log import canary
 
 
@@ -69,6 +70,31 @@ def test_config_tells_each_setting_and_its_source(home: Path, monkeypatch: pytes
     told = run(home, "config").output
     assert "9999  (NOREN_PORT)" in told
     assert "127.0.0.1  (default)" in told
+
+
+def test_config_shows_no_password(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOREN_TRACKING_URI", "https://ana:s3cret@mlflow.example:5000/api")
+    told = run(home, "config").output
+    assert "https://***@mlflow.example:5000/api  (NOREN_TRACKING_URI)" in told
+    assert "s3cret" not in told
+    assert "ana" not in told.partition("tracking_uri")[2].partition("\n")[0]
+
+
+@pytest.mark.parametrize("verb", ["drift", "show", "promote", "rollback", "approve", "report", "export"])
+@pytest.mark.parametrize("name", ["churn", "churn/3", "churn?", "a/b/c"])
+def test_a_name_that_nothing_was_released_as_is_one_message(home: Path, verb: str, name: str) -> None:
+    with control_home(home) as _:
+        result = run(home, verb, name)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert "Nothing was released as" in result.output or "Give a model's name" in result.output
+
+
+def test_drift_of_what_has_no_traffic_yet_is_one_message(home: Path) -> None:
+    with control_home(home) as _:
+        result = run(home, "drift", "m")
+    assert result.exit_code == 1
+    assert "m has no version that serves" in result.output
 
 
 def test_what_is_not_importable_is_named(home: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from IPython.core.error import UsageError
@@ -10,6 +11,8 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from noren.magics import NorenMagics
 from noren_bento.errors import NorenError
+from tests.noren.control_home import control_home
+from tests.noren_bento.release.log import canary
 
 MAGICS = (
     "deploy",
@@ -68,6 +71,33 @@ def test_a_mistake_is_one_clean_message_and_fails_the_cell(
     printed = capsys.readouterr().out
     assert "Traceback" not in printed
     assert says in printed
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("%drift m", "m has no version that serves, so nothing can drift. %deploy releases one."),
+        ("%drift m/2", "m has no version that serves"),
+        ("%drift churn", "Nothing was released as 'churn'. Released models: m."),
+        ("%drift churn/3", "Nothing was released as 'churn'"),
+        ("%drift a/b/c", "Give a model's name"),
+        ("%drift m?x", "Nothing was released as 'm?x'"),
+        (
+            "%promote m/3",
+            "m/3 is not in the latest release of m: that is m@1 with m/2, canary. Give the name: m.",
+        ),
+        ("%rollback churn/3", "Nothing was released as 'churn'"),
+        ("%canary churn", "Nothing was released as 'churn'"),
+    ],
+)
+def test_a_name_that_does_not_fit_is_one_clean_message_too(
+    line: str, says: str, shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOREN_HOME", str(tmp_path))
+    with control_home(tmp_path, canary()) as _:
+        result = shell.run_cell(line)
+    assert isinstance(result.error_in_exec, NorenError)
+    assert says in str(result.error_in_exec)
 
 
 def test_an_unknown_flag_is_a_usage_error(shell: InteractiveShell) -> None:

@@ -118,7 +118,7 @@ def make_app(controller: Controller, settings: Settings, failed: Mapping[str, st
 
         return endpoint
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/status", get(status)),
             Route("/releases", get(releases)),
@@ -129,6 +129,8 @@ def make_app(controller: Controller, settings: Settings, failed: Mapping[str, st
             Route("/drift/{name}", get(drift)),
         ]
     )
+    app.router.redirect_slashes = False  # a name that ends in a slash is unknown, and is to be told so
+    return app
 
 
 async def _answered(call: Callable[[], Any]) -> Response:

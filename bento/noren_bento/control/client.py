@@ -126,8 +126,8 @@ class ControlClient:
         except ValueError:
             words = answer.decode(errors="replace").strip()[:200] or "nothing"
             raise _ERRORS.get(status, NorenError)(
-                f"Noren's control process answered {request} with status {status} and says {words!r}. "
-                f"Is it a model's name? If so, {self.home.run / 'control.log'} says more."
+                f"Noren's control process answers {request} with status {status}: {words!r}. "
+                f"Give a model's name, such as churn; if it is one, {self.home.run / 'control.log'} says more."
             ) from None
 
 

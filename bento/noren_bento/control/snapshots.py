@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import log
 
 from noren_bento.control.controller import Controller
@@ -15,7 +16,8 @@ from noren_bento.release import event as ev
 from noren_bento.release.desired import by_model
 from noren_bento.release.event import Event
 from noren_bento.release.evidence import ArmCounts
-from noren_bento.release.release import Release, State, champion_of
+from noren_bento.release.release import Release, State, champion_of, release_to_roll_back
+from noren_bento.release.route import route_of, share_of
 from noren_bento.settings import Settings
 
 _LN10 = log(10)
@@ -55,7 +57,7 @@ def make_snapshot(controller: Controller, id_or_name: str, *, settings: Settings
         psi_limit=settings.psi_limit,
         next=decision.because if release.active and decision is not None else "",
         because=release.because,
-        actions=_actions(release),
+        actions=_actions(release) if _is_current(controller, release) else (),
         report=release.report,
         events=tuple(EventView(e.at, e.who, e.kind, e.why) for e in reversed(events) if _worth_telling(e))[
             :8
@@ -112,6 +114,12 @@ def _actions(release: Release) -> tuple[str, ...]:
     return ()
 
 
+def _is_current(controller: Controller, release: Release) -> bool:
+    """Whether something can still be asked of it; a release that was replaced is history."""
+    mine = controller.journal.releases(release.name)
+    return release.id in (mine[-1].id, release_to_roll_back(mine).id)
+
+
 def _most_traffic(controller: Controller, release: Release) -> str | None:
     if release.state is State.CANARY and release.champion is not None:
         return release.candidate if release.weight > 50 else release.champion
@@ -119,13 +127,13 @@ def _most_traffic(controller: Controller, release: Release) -> str | None:
 
 
 def _arms(controller: Controller, release: Release) -> tuple[ArmView, ...]:
-    in_canary = release.state is State.CANARY and release.champion is not None
-    share = {State.PROMOTED: 100, State.ROLLED_BACK: 0}.get(release.state, release.weight if in_canary else 0)
+    route = route_of(controller.journal.releases(release.name))
     evidence = controller.evidence_of(release)
     arms = []
     if release.champion is not None:
-        arms.append(_arm(controller, release.champion, 100 - share, evidence.champion))
-    arms.append(_arm(controller, release.candidate, share, evidence.candidate))
+        share = share_of(route, release.champion)
+        arms.append(_arm(controller, release.champion, share, evidence.champion))
+    arms.append(_arm(controller, release.candidate, share_of(route, release.candidate), evidence.candidate))
     return tuple(arms)
 
 
@@ -150,14 +158,8 @@ def _with_series(view: ArmView, sampler: Sampler) -> ArmView:
     points = list(sampler.points)[-SERIES:]
     seconds = sum(point.seconds for point in points[-5:])
     requests = sum(point.window.requests for point in points[-5:])
-    return ArmView(
-        version=view.version,
-        share=view.share,
-        requests=view.requests,
-        failed=view.failed,
-        harmed=view.harmed,
-        error_rate=view.error_rate,
-        ready=view.ready,
+    return replace(
+        view,
         p50_ms=recent.latency_quantile_ms(0.5),
         p95_ms=recent.latency_quantile_ms(0.95),
         requests_per_second=requests / seconds if seconds else None,

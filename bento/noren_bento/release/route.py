@@ -60,3 +60,17 @@ def route_of(releases: Iterable[Release]) -> Route | None:
     if last.state is State.CANARY and last.champion:
         return Route(last.name, last.id, last.epoch, last.champion, last.candidate, last.weight, deadline)
     return Route(last.name, last.id, last.epoch, champion_of(history), deadline_seconds=deadline)
+
+
+def share_of(route: Route | None, version: str) -> int:
+    """Return the share of the traffic in percent that a version has under a route.
+
+    >>> route = Route("churn", "churn@2", 3, "churn/1", "churn/2", 10)
+    >>> [share_of(route, version) for version in ("churn/1", "churn/2", "churn/3")], share_of(None, "churn/1")
+    ([90, 10, 0], 0)
+    """
+    if route is None:
+        return 0
+    if version == route.candidate:
+        return route.weight
+    return 100 - route.weight if version == route.champion else 0
