@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +24,7 @@ from noren_bento.home import Home
 from noren_bento.release.plan import Plan
 from noren_bento.settings import Settings
 from notebooks.clinic import Clinic
-from tests.ring.home import TRIVIAL, deploy, quick_plan, running_home, serials
+from tests.ring.home import deploy, quick_plan, running_home, serials
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -86,7 +88,7 @@ def test_killing_control_in_a_canary_stops_no_request_and_loses_no_evidence(sett
     release.rollback()
     patients.close()
     assert patients.failed == 0, patients.problems
-    assert patients.answered_by["m/2"] > 0
+    assert patients.answered_by[release.now.candidate] > 0
 
 
 def test_killing_the_supervisor_stops_no_request_and_up_finds_the_release_again(settings: Settings) -> None:
@@ -105,7 +107,7 @@ def test_killing_the_supervisor_stops_no_request_and_up_finds_the_release_again(
     bring_up(settings)
     until(lambda: all(arm.ready for arm in release.snapshot().arms))
     again = clinic(settings)
-    until(lambda: again.answered_by["m/3"] > 0)
+    until(lambda: again.answered_by[release.now.candidate] > 0)
     assert (release.state, release.now.weight) == ("canary", 10)
     again.close()
     assert again.failed == 0, again.problems
@@ -141,11 +143,13 @@ def test_killing_the_kernel_in_a_canary_stops_no_request(
     manager.start_kernel(cwd=str(root))
     kernel = manager.blocking_client()
     kernel.start_channels()
+    client = ControlClient(settings)
+    before = client.release("m").id
     try:
         kernel.wait_for_ready(60)
         kernel.execute(DEPLOY)
-        client = ControlClient(settings)
-        until(lambda: client.release("m").id == "m@4" and client.release("m").state == "canary", 90)
+        until(lambda: client.release("m").id != before and client.release("m").state == "canary", 90)
+        version = client.release("m").candidate
         patients = clinic(settings)
         provisioner = manager.provisioner
         assert provisioner is not None
@@ -153,7 +157,7 @@ def test_killing_the_kernel_in_a_canary_stops_no_request(
         sent = patients.sent
         until(lambda: patients.sent > sent + 300)
         assert client.release("m").state == "canary"
-        until(lambda: patients.answered_by["m/4"] > 0)
+        until(lambda: patients.answered_by[version] > 0)
         client.request("m", "roll back")
         until(lambda: client.release("m").state == "rolled back")
         patients.close()
@@ -165,21 +169,18 @@ def test_killing_the_kernel_in_a_canary_stops_no_request(
 
 
 def test_a_deploy_whose_process_dies_before_the_start_is_closed(settings: Settings) -> None:
-    import subprocess
-    import sys
-
     environment = {**os.environ, "NOREN_HOME": str(settings.home), "NOREN_PORT": str(settings.port)}
     script = DEPLOY.replace("C=0.125", "C=0.0625")
+    client = ControlClient(settings)
+    before = client.release("m").id
     caller = subprocess.Popen(
         [sys.executable, "-c", script],
         cwd=Path(__file__).parents[2],
         env=environment,
         stderr=subprocess.DEVNULL,
     )
-    client = ControlClient(settings)
-    until(lambda: client.release("m").id == "m@5", 60)
+    until(lambda: client.release("m").id != before, 60)
     caller.kill()
     caller.wait()
     until(lambda: client.release("m").state == "rolled back")
     assert "ended before the start" in client.release("m").because
-    assert TRIVIAL

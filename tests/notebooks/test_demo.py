@@ -14,6 +14,9 @@ import nbformat
 import psutil
 import pytest
 
+from noren_bento.release import event as ev
+from noren_bento.release.plan import Plan
+from noren_bento.stores.events import EventStore, fold_all
 from tests.imports import REPOSITORY
 
 pytestmark = pytest.mark.slow
@@ -88,4 +91,50 @@ def test_the_quickstart_runs_from_end_to_end_and_its_page_needs_no_network(tmp_p
     assert re.findall(r"<(?:script|link|iframe|img)[^>]*(?:src|href)=.?(?:https?:)?//[^>]*>", page) == []
     executed = nbformat.read(tmp_path / "quickstart.ipynb", as_version=4)
     assert all(cell.execution_count for cell in executed.cells if cell.cell_type == "code")
-    assert len(list((tmp_path / "home" / "validations").glob("*/*/report.html"))) >= 2
+    assert len(list((tmp_path / "home" / "validations").glob("*/*/report.html"))) == 3
+    require_story(tmp_path / "home")
+    require_views(executed)
+
+
+def require_story(home: Path) -> None:
+    """The event log tells what the quickstart promises, and that nobody but control decided it."""
+    store = EventStore.at_home(home)
+    events = store.events()
+    store.close()
+    first, better, broken = fold_all(events)
+    last = {event.release: event for event in events if event.kind in ("promoted", "rolled back")}
+    assert (first.state, better.state, broken.state) == ("promoted", "promoted", "rolled back")
+    assert [last[release.id].who for release in (first, better, broken)] == ["noren"] * 3
+    assert [release.plan for release in (first, better, broken)] == [Plan()] * 3, "the plan that is shipped"
+    stepped = [event for event in events if event.release == better.id and event.kind == "stepped"]
+    assert [event.body.weight for event in stepped if isinstance(event.body, ev.Stepped)] == [50]
+
+    ended = last[broken.id].body
+    assert isinstance(ended, ev.RolledBack)
+    counts = ended.evidence.candidate
+    assert counts.failed >= 3
+    assert counts.harmed == 0
+    assert "failed on the candidate" in broken.because
+
+    alerted = {name for event in events if isinstance(event.body, ev.Alerted) for name in event.body.columns}
+    assert alerted == {"mean texture", "mean smoothness"}, "the two columns that the scanners changed"
+
+
+def require_views(executed: nbformat.NotebookNode) -> None:
+    """The saved cells show how each release ended, and that no client saw a request fail."""
+    shown = [
+        output.data["text/plain"]
+        for cell in executed.cells
+        if cell.cell_type == "code" and cell.source.endswith("--name tumour")
+        for output in cell.outputs
+        if "data" in output
+    ]
+    assert [re.findall("promoted|rolled back", text) for text in shown] == [
+        ["promoted"], ["promoted"], ["rolled back"]
+    ], shown  # fmt: skip
+    printed = "".join(
+        output.text for cell in executed.cells for output in cell.get("outputs", ()) if "text" in output
+    )
+    assert "harmed 0 patients" in printed
+    assert "a client saw fail meanwhile: 0" in printed
+    assert re.findall(r"[\d,]+ requests, (\d+) failed", printed) == ["0", "0"]

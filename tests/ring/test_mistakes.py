@@ -162,25 +162,29 @@ noren.deploy(model, "m", train=(frame, labels), test=(frame, labels), notebooks=
 """
 
 
-@pytest.mark.parametrize(("stage", "strength"), [("tag", 0.9), ("build", 0.8), ("validate", 0.7)])
-def test_ctrl_c_in_a_stage_leaves_nothing_half_done(settings: Settings, stage: str, strength: float) -> None:
+def interrupted(settings: Settings, stage: str, strength: float, *, after_seconds: float) -> str:
+    """Deploy in a process of its own and send it Ctrl-C this long after a stage began; return what it said then."""
     environment = {**os.environ, "NOREN_HOME": str(settings.home), "NOREN_PORT": str(settings.port)}
     caller = subprocess.Popen(
         [sys.executable, "-c", DEPLOY, str(strength)],
         cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert caller.stderr is not None
-    said = []
     for line in caller.stderr:
-        said.append(line)
         if line.strip() == f"noren: {stage} …":
             break
-    time.sleep(0.7)  # into the middle of the stage; each takes seconds
+    time.sleep(after_seconds)
     caller.send_signal(signal.SIGINT)
-    rest = caller.stderr.read()
+    said = caller.stderr.read()
     caller.stderr.close()
     assert caller.wait(60) != 0
-    assert "KeyboardInterrupt" in rest, "".join(said) + rest
+    return said
+
+
+@pytest.mark.parametrize(("stage", "strength"), [("tag", 0.9), ("build", 0.8), ("validate", 0.7)])
+def test_ctrl_c_in_a_stage_leaves_nothing_half_done(settings: Settings, stage: str, strength: float) -> None:
+    said = interrupted(settings, stage, strength, after_seconds=0.7)  # each of them takes seconds
+    assert "KeyboardInterrupt" in said, said
     client = ControlClient(settings)
     deadline = time.monotonic() + 20
     while any(release.active for release in client.releases()) and time.monotonic() < deadline:
@@ -188,7 +192,21 @@ def test_ctrl_c_in_a_stage_leaves_nothing_half_done(settings: Settings, stage: s
     assert not any(release.active for release in client.releases())
     assert client.releases()[0].state == "promoted"
     wait_until_only(settings, {"m/1"})
-    for folder in ("staging", "bentos"):
-        leftovers = [path.name for path in (settings.home / folder).glob("*tmp*")] if folder else []
-        assert leftovers == []
     assert list((settings.home / "staging").glob("*")) == []
+    for half in ("bentos/.building-*", "validations/*/.*"):
+        assert list(settings.home.glob(half)) == []
+
+
+def test_ctrl_c_in_start_undoes_a_release_without_traffic_and_leaves_one_with_traffic(
+    settings: Settings,
+) -> None:
+    said = interrupted(settings, "start", 0.6, after_seconds=0.0)
+    client = ControlClient(settings)
+    release = client.release("m")
+    if release.state == "rolled back":
+        assert "KeyboardInterrupt" in said, said
+        assert "interrupted before the start" in release.because
+    else:  # its traffic had begun: then Ctrl-C only stops watching
+        assert release.state == "canary"
+        Release(release.id, settings).rollback()
+    wait_until_only(settings, {"m/1"})

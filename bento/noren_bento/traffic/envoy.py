@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import os
@@ -29,7 +30,7 @@ class Envoy:
         self.folder = Path(listener.folder)
         self.access_log = self.folder / "access.log"
         self.bootstrap_file = self.folder / "bootstrap.json"
-        self._written: dict[str, tuple[bytes, str]] = {}
+        self._written: dict[str, str] = {}
 
     def prepare(self) -> Path:
         """Write the bootstrap, and clusters and routes where there are none yet; return the bootstrap's path."""
@@ -39,7 +40,7 @@ class Envoy:
             ("rds.json", "route", [config.route_configuration([], {})]),
         ):
             if not (self.folder / name).exists():
-                self._write(name, config.discovery_response(kind, resources, "0"))
+                self._write_resources(name, kind, resources)
         self.bootstrap_file.write_text(json.dumps(config.bootstrap(self.listener), indent=1))
         return self.bootstrap_file
 
@@ -136,13 +137,15 @@ class Envoy:
         )
 
     def _write_resources(self, name: str, kind: str, resources: list[config.Json]) -> str:
-        """Write what differs from what was written before; return the version that the file has."""
-        body = json.dumps(resources, sort_keys=True).encode()
-        if name not in self._written or self._written[name][0] != body:
-            version = str(time.time_ns())
+        """Write what differs from what was written before; return the version that the file has.
+
+        The version is a digest of the content: Envoy takes no update, and so no other version, where only that differs.
+        """
+        version = hashlib.sha256(json.dumps(resources, sort_keys=True).encode()).hexdigest()
+        if self._written.get(name) != version:
             self._write(name, config.discovery_response(kind, resources, version))
-            self._written[name] = (body, version)
-        return self._written[name][1]
+            self._written[name] = version
+        return version
 
     def _write(self, name: str, document: config.Json) -> None:
         """Replace by rename: Envoy watches the folder and never sees half a file."""
