@@ -121,7 +121,7 @@ class Controller:
     def _must_judge(
         self, release: Release, observed: Observation, cursor: Cursor, now: float, *, acts: bool
     ) -> bool:
-        if release.state is not State.CANARY or release.champion is None or not observed.verdicts:
+        if release.state is not State.CANARY or not observed.verdicts:
             return False
         changed = [v.outcome for v in observed.verdicts] != [v.outcome for v in release.verdicts]
         read = cursor.log_offset - (release.cursor.log_offset if release.cursor else 0)
