@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -18,7 +18,7 @@ class Settings:
 
     home: Path
     """Folder of all state: events, bentos, environments, logs. Default `~/.noren`. Must be on a local disk."""
-    tracking_uri: str
+    tracking_uri: str = field(repr=False)  # it may hold a password
     """MLflow's tracking and registry store. Default: MLFLOW_TRACKING_URI, else SQLite under `home`."""
     environments: Path
     """Folder of the services' environments, shared by digest. Default: `environments` under `home`."""

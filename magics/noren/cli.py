@@ -7,7 +7,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -229,20 +228,11 @@ def status() -> None:
 @main.command()
 def config() -> None:
     """Print each setting, its value and where it came from."""
+    from noren_bento.masking import mask_credentials
     from noren_bento.settings import explain_settings
 
     for one in explain_settings():
-        click.echo(f"{one.name:15} {_without_secrets(str(one.value))}  ({one.source})")
-
-
-def _without_secrets(value: str) -> str:
-    """Leave out the user and the password of a URL.
-
-    >>> _without_secrets("https://ana:p@ss@mlflow:5000/api"), _without_secrets("postgresql://db/m?user=a&password=p")
-    ('https://***@mlflow:5000/api', 'postgresql://db/m?user=a&password=***')
-    """
-    value = re.sub(r"://[^/\s]*@", "://***@", value)
-    return re.sub(r"([?&]password=)[^&\s]*", r"\1***", value)
+        click.echo(f"{one.name:15} {mask_credentials(str(one.value))}  ({one.source})")
 
 
 def _wait_if(release: Release, wait: bool) -> None:

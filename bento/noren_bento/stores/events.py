@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from filelock import FileLock
 
 from noren_bento.errors import ConflictError, NorenError
+from noren_bento.masking import mask_credentials
 from noren_bento.release.event import Event
 from noren_bento.release.release import Release, fold
 from noren_bento.stores.event_json import decode_body, encode_body
@@ -128,8 +129,8 @@ def _set_pragmas(connection: object, _record: object) -> None:
 
 def _damaged(url: str, said: str) -> str:
     return (
-        f"The event store {url} is damaged ({said[:200]}). Nothing was changed. Running services and Envoy go on. "
-        "Put a copy back in its place, or move the file away to begin an empty log."
+        f"The event store {mask_credentials(url)} is damaged ({said[:200]}). Nothing was changed. "
+        "Running services and Envoy go on. Put a copy back in its place, or move the file away to begin an empty log."
     )
 
 
@@ -144,5 +145,6 @@ def _explained(url: str) -> Iterator[None]:
         if "malformed" in said or "not a database" in said:
             raise NorenError(_damaged(url, said)) from None
         raise NorenError(
-            f"The event store {url} cannot be used: {said}. Check the disk and its permissions."
+            f"The event store {mask_credentials(url)} cannot be used: {mask_credentials(said)}. "
+            "Check the disk and its permissions."
         ) from None

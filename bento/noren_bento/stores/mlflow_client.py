@@ -22,9 +22,10 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 
 from noren_bento.errors import NorenError
+from noren_bento.masking import mask_credentials
 from noren_bento.settings import Settings
 from noren_bento.stores.attempts import ATTEMPT, DONE, PENDING, local_path, sweep, this_process, undo
-from noren_bento.stores.reach import public_uri, require_answer, unreachable
+from noren_bento.stores.reach import require_answer, unreachable
 
 QUICK = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "3", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 BULK = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "120", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
@@ -153,17 +154,8 @@ class Tracking:
         """Give a client whose waits are bounded; MLflow's and the network's errors become ours."""
         uri = self.settings.tracking_uri
         require_answer(uri)
-        with _environment(environment):
-            client = _open(uri)
-            from mlflow.exceptions import MlflowException
-
-            try:
-                yield client
-            except MlflowException as error:
-                code = int(error.get_http_status_code())  # type: ignore[no-untyped-call]
-                if code >= 500 and urlsplit(uri).scheme in ("http", "https"):
-                    raise unreachable(uri, str(error)[:200]) from error
-                raise NorenError(f"MLflow at {public_uri(uri)} refused: {str(error)[:300]}") from error
+        with _environment(environment), _explained(uri):
+            yield _open(uri)
 
     def _experiment(self, client: Any, name: str) -> str:
         """The experiment of a model: its own name. Local stores keep the files under NOREN_HOME."""
@@ -250,6 +242,24 @@ def _open(uri: str) -> Any:
             client.get_experiment("0")
             client.search_registered_models(max_results=1)
             return client
+
+
+@contextmanager
+def _explained(uri: str) -> Iterator[None]:
+    """Make MLflow's errors ours."""
+    try:
+        yield
+    except Exception as error:
+        from mlflow.exceptions import MlflowException
+
+        if not isinstance(error, MlflowException):
+            raise
+        said = mask_credentials(str(error))
+        code = int(error.get_http_status_code())  # type: ignore[no-untyped-call]
+        # Not `from error`: MLflow writes the address that it asked into its errors, credentials and all.
+        if code >= 500 and urlsplit(uri).scheme in ("http", "https"):
+            raise unreachable(uri, said[:200]) from None
+        raise NorenError(f"MLflow at {mask_credentials(uri)} refused: {said[:300]}") from None
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import socket
 from urllib.parse import urlsplit
 
 from noren_bento.errors import UnreachableError
+from noren_bento.masking import mask_credentials
 
 PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 CONNECT_SECONDS = 3.0
@@ -42,16 +43,6 @@ def _require_health(uri: str) -> None:
 def unreachable(uri: str, why: str) -> UnreachableError:
     """Make the error for a store that does not answer."""
     return UnreachableError(
-        f"MLflow at {public_uri(uri)} does not answer: {why}. "
+        f"MLflow at {mask_credentials(uri)} does not answer: {mask_credentials(why)}. "
         "Start it, or set NOREN_TRACKING_URI to one that runs; without it Noren uses a file of its own."
     )
-
-
-def public_uri(uri: str) -> str:
-    """Return the URI without a password.
-
-    >>> public_uri("postgresql://noren:secret@db/mlflow")
-    'postgresql://noren:***@db/mlflow'
-    """
-    parts = urlsplit(uri)
-    return uri.replace(f":{parts.password}@", ":***@") if parts.password else uri
