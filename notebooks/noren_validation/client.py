@@ -117,7 +117,9 @@ def predict_each(client: Client, rows: Sequence[Row], *, batch: int = 200) -> li
 
 def answers_of(responses: Sequence[Response], signature: Signature) -> Answers:
     """Put the predictions of answered rows together, as a Predictor gives them."""
-    dtype = np.float64 if signature.task == "regression" else None
+    dtype: Any = np.float64 if signature.task == "regression" else None
+    if signature.target_classes:
+        dtype = object  # one target's labels may be text and another's numbers
     predictions = np.array([one.body["predictions"][0] for one in responses], dtype=dtype)
     if predictions.dtype.kind == "U":
         predictions = predictions.astype(object)

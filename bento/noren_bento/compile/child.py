@@ -61,7 +61,7 @@ def prove(model: Any, signature: Signature, reference: pd.DataFrame, folder: Pat
             f"equal to the original on {len(reference)} reference and {_probes(expected)} probe rows ({form})"
         )
         return Compiled("onnx", because, speedup, MISSING_TEXT, closed)
-    why = "; ".join(reasons) if reasons else "there is no graph for its columns or classes"
+    why = "; ".join(reasons) if reasons else "there is no graph for its columns, its targets or its classes"
     return Compiled("sklearn", why, closed=closed)
 
 

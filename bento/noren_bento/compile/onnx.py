@@ -40,6 +40,8 @@ def choose_forms(model: Any, signature: Signature) -> tuple[Form, ...]:
     """
     if any(column.kind == "datetime" or column.dtype == "category" for column in signature.columns):
         return ()
+    if signature.targets or signature.container not in ("frame", "array"):
+        return ()
     if {type(part).__name__ for part in parts_of(model)} & set(REFUSED):
         return ()
     numeric = all(column.kind in NUMERIC for column in signature.columns)

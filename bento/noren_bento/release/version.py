@@ -12,6 +12,8 @@ NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 
 Task = Literal["classification", "regression", "clustering", "outliers"]
 Kind = Literal["number", "integer", "boolean", "text", "datetime"]
+Container = Literal["frame", "array", "sparse", "series", "polars"]
+Label = str | int | float | bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,17 @@ class Signature:
 
     columns: tuple[Column, ...]
     task: Task
-    container: Literal["frame", "array"] = "frame"
-    """Whether the model was fitted on a DataFrame, or on an array whose columns are then named x0, x1, …"""
-    classes: tuple[str | int | float | bool, ...] = ()
+    container: Container = "frame"
+    """What the model was fitted on: a pandas or polars DataFrame, an array or a sparse matrix, whose columns are then
+    named x0, x1, …, or a Series, which is one column."""
+    classes: tuple[Label, ...] = ()
     """Class labels of a classifier, in the order of its probabilities."""
     probabilities: bool = False
-    """Whether the model gives `predict_proba`."""
+    """Whether answers hold `predict_proba`; with several targets they never do."""
+    targets: tuple[str, ...] = ()
+    """Names of the targets where there are several; empty where there is one."""
+    target_classes: tuple[tuple[Label, ...], ...] = ()
+    """Class labels of each of several targets; `classes` is empty then."""
 
     def names(self) -> tuple[str, ...]:
         """Column names in the model's order."""

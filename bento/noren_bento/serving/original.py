@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from noren_bento.release.version import Signature
 from noren_bento.serving.answers import Answers
 from noren_bento.serving.columns import NUMERIC, Columns, as_matrix, frame_of_columns
+from noren_bento.serving.containers import contain
 
 
 class Original:
@@ -24,10 +25,11 @@ class Original:
         _use_one_job(model)
 
     def _input(self, columns: Columns) -> Any:
-        if self._signature.container == "frame":
-            return frame_of_columns(columns, self._signature)
+        if self._signature.container not in ("array", "sparse"):
+            return contain(frame_of_columns(columns, self._signature), self._signature)
         if self._numeric:
-            return self._as_fitted(as_matrix(columns, self._names))
+            matrix = self._as_fitted(as_matrix(columns, self._names))
+            return matrix if self._signature.container == "array" else self._as_sparse(matrix)
         array = np.column_stack([columns[name].astype(object) for name in self._names])
         array[np.array([[value is None for value in row] for row in array.tolist()])] = np.nan
         return array
@@ -39,22 +41,27 @@ class Original:
             return matrix
         return matrix.astype(dtype, copy=False)
 
+    def _as_sparse(self, matrix: NDArray[Any]) -> Any:
+        from scipy.sparse import csr_matrix  # noqa: PLC0415 -- only where a model was fitted on one
+
+        return csr_matrix(matrix)
+
     def predict(self, columns: Columns) -> Answers:
         """Answer the rows; whatever the model raises comes through."""
         given = self._input(columns)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            predictions = _flat(np.asarray(self._model.predict(given)))
+            predictions = flat_predictions(self._model.predict(given))
             if not self._signature.probabilities:
                 return Answers(predictions)
             probabilities = self._model.predict_proba(given)
-        if isinstance(probabilities, list):  # several targets: one array each, of unequal width
-            return Answers(predictions)
         return Answers(predictions, np.asarray(probabilities, dtype=np.float64))
 
 
-def _flat(predictions: Any) -> Any:
-    return predictions[:, 0] if predictions.ndim == 2 and predictions.shape[1] == 1 else predictions
+def flat_predictions(predictions: Any) -> NDArray[Any]:
+    """Return what `predict` gave as a dense array, of shape (rows,) where there is one target."""
+    array = np.asarray(predictions.toarray() if hasattr(predictions, "toarray") else predictions)
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
 def _use_one_job(model: Any) -> None:

@@ -53,7 +53,13 @@ def _read_signature(signature: Signature) -> Any:
     given = "double" if signature.task == "regression" else "long"
     if signature.classes:
         given = kinds[type(signature.classes[0])]
-    return ModelSignature(inputs=inputs, outputs=Schema([ColSpec(given, "prediction")]))
+    if not signature.targets:
+        return ModelSignature(inputs=inputs, outputs=Schema([ColSpec(given, "prediction")]))
+    each = [given] * len(signature.targets)
+    if signature.target_classes:
+        each = [kinds[type(classes[0])] for classes in signature.target_classes]
+    outputs: list[Any] = [ColSpec(kind, name) for kind, name in zip(each, signature.targets, strict=True)]
+    return ModelSignature(inputs=inputs, outputs=Schema(outputs))
 
 
 def _column_spec(kind: Any, column: Column) -> Any:

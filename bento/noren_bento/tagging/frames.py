@@ -10,21 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noren_bento.errors import NorenError
-from noren_bento.release.version import Column, Signature
+from noren_bento.release.version import Column, Container, Signature
+from noren_bento.serving.answers import Answers
+from noren_bento.serving.containers import contain
 
 if TYPE_CHECKING:
     import pandas as pd
 
+TEXT = "text"
+"""Name of the only column of a model that takes a list of texts."""
 REFERENCE_ROWS = 10_000
 """Rows of the training data that a version keeps."""
+SAMPLE_SEED = 0
 DENSE_BYTES = 2_000_000_000
 """Largest dense copy that is made of a sparse matrix."""
 
 
 def to_frame(X: Any, what: str = "X") -> pd.DataFrame:
-    """Make a DataFrame of a DataFrame, a 2-d array, a sparse matrix, or a list of rows; columns of arrays are x0, x1, …
+    """Make a DataFrame of a DataFrame, a 2-d array, a sparse matrix, a list of rows, or a Series of text.
 
-    Raises NorenError with the fix for what has no columns or columns that JSON cannot name.
+    Columns of arrays are named x0, x1, …, that of a Series by its name, or `text`. Raises NorenError with the fix for
+    what has no columns or columns that JSON cannot name.
 
     >>> import numpy as np
     >>> to_frame(np.zeros((2, 3))).columns.tolist()
@@ -34,11 +40,13 @@ def to_frame(X: Any, what: str = "X") -> pd.DataFrame:
 
     if not isinstance(X, pd.DataFrame) and hasattr(X, "to_pandas"):
         X = X.to_pandas()
+    elif isinstance(X, list | np.ndarray) and len(X) and all(isinstance(value, str) for value in X):
+        X = pd.Series(X, name=TEXT)
     if isinstance(X, pd.DataFrame):
         _require_column_names(X, what)
         return X
     if isinstance(X, pd.Series):
-        raise NorenError(f"{what} is a Series, {X.name!r}. Pass a DataFrame with this column: X.to_frame().")
+        return _text_to_frame(X, what)
     array = _to_array(X, what)
     return pd.DataFrame(array, columns=[f"x{number}" for number in range(array.shape[1])], copy=False)
 
@@ -46,6 +54,27 @@ def to_frame(X: Any, what: str = "X") -> pd.DataFrame:
 def is_frame(X: Any) -> bool:
     """Whether X names its columns itself."""
     return hasattr(X, "columns")
+
+
+def read_container(X: Any) -> Container:
+    """Say what kind of thing X is, for the model to be given the same again."""
+    if type(X).__module__.partition(".")[0] == "polars":
+        return "polars" if is_frame(X) else "series"
+    if is_frame(X):
+        return "frame"
+    if hasattr(X, "toarray"):
+        return "sparse"
+    return "series" if np.ndim(X) == 1 else "array"
+
+
+def _text_to_frame(series: pd.Series[Any], what: str) -> pd.DataFrame:
+    name = str(series.name) if series.name is not None else TEXT
+    held = series[series.notna()]
+    if not held.map(lambda value: isinstance(value, str)).all():
+        raise NorenError(
+            f"{what} is a Series, {name!r}, of what is no text. Pass a DataFrame with this column: X.to_frame()."
+        )
+    return series.reset_index(drop=True).to_frame(name)
 
 
 def _to_array(X: Any, what: str) -> NDArray[Any]:
@@ -83,7 +112,7 @@ def _require_column_names(frame: pd.DataFrame, what: str) -> None:
         raise NorenError(f"{what} has the column {twice[0]!r} more than once. Rename one and fit again.")
 
 
-def sample_rows(rows: int, limit: int = REFERENCE_ROWS, *, seed: int = 0) -> NDArray[np.int64]:
+def sample_rows(rows: int, limit: int = REFERENCE_ROWS, *, seed: int = SAMPLE_SEED) -> NDArray[np.int64]:
     """Positions of at most `limit` of `rows` rows, in order; the same ones for the same seed.
 
     >>> sample_rows(3).tolist()
@@ -148,10 +177,8 @@ def category_values(column: Column) -> list[Any]:
 
 
 def model_input(frame: pd.DataFrame, signature: Signature) -> Any:
-    """Return what the model's `predict` takes: the frame, or the array where it was fitted on one."""
-    if signature.container == "frame":
-        return frame[list(signature.names())]
-    return frame[list(signature.names())].to_numpy(dtype=signature.columns[0].dtype)
+    """Return what the model's `predict` takes: the frame, or whatever else it was fitted on."""
+    return contain(frame[list(signature.names())], signature)
 
 
 def profile_columns(frame: pd.DataFrame, signature: Signature) -> dict[str, NDArray[Any]]:
@@ -174,8 +201,14 @@ def _profile_column(series: pd.Series[Any], column: Column) -> NDArray[Any]:
 
 
 def profile_outputs(predictions: NDArray[Any], signature: Signature) -> dict[str, NDArray[Any]]:
-    """Return what a Profile counts of the answers: one output, `prediction`; labels as text, values as floats."""
+    """Return what a Profile counts of the answers: `prediction`, or `prediction_0`, … of several targets.
+
+    Labels are counted as text, values as floats.
+    """
+    outputs = Answers(np.asarray(predictions)).outputs()
     if signature.task == "regression":
-        return {"prediction": np.asarray(predictions, dtype=float)}
-    labels = np.array([str(label) for label in np.asarray(predictions).tolist()], dtype=object)
-    return {"prediction": labels}
+        return {name: np.asarray(values, dtype=float) for name, values in outputs.items()}
+    return {
+        name: np.array([str(label) for label in values.tolist()], dtype=object)
+        for name, values in outputs.items()
+    }

@@ -58,7 +58,8 @@ def read_split(
 ) -> tuple[pd.DataFrame, NDArray[Any] | None]:
     """Return (frame, y) of a split given as (X, y); raises for what is missing or does not go together.
 
-    y is 1-d, without missing values; None where the task needs no target and none was given.
+    y is 1-d, or of shape (rows, targets) where there are several, without missing values; None where the task needs
+    no target and none was given.
     """
     example = f"{split}=(X_{split}, y_{split})"
     if data is None or not isinstance(data, (tuple, list)) or len(data) != 2:
@@ -86,17 +87,26 @@ def read_split(
 def _read_target(y: Any, split: str) -> NDArray[Any]:
     import pandas as pd
 
+    if hasattr(y, "toarray"):  # labels of several targets are often sparse
+        y = y.toarray()
     values = y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values.ravel()
-    if values.ndim != 1:
+    if values.ndim not in (1, 2):
         raise NorenError(
-            f"y of {split} has the shape {values.shape}; a version has one target. Tag one model a target."
+            f"y of {split} has the shape {values.shape}. Pass one value a row, or one row of targets a row."
         )
     missing = int(np.count_nonzero(pd.isna(values)))
     if missing:
         raise NorenError(f"y of {split} has {missing} missing values. Drop these rows from X and y.")
     return values
+
+
+def read_targets(y: Any) -> tuple[str, ...]:
+    """Return the names of several targets: y's columns, or y0, y1, …; nothing where there is one."""
+    if np.ndim(y) != 2 or np.shape(y)[1] == 1:
+        return ()
+    return tuple(map(str, getattr(y, "columns", [f"y{number}" for number in range(np.shape(y)[1])])))
 
 
 def require_columns(model: Any, X: Any, frame: pd.DataFrame, *, split: str) -> None:

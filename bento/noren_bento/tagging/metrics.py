@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +30,11 @@ def measure(
 
     Classification: accuracy, balanced_accuracy, f1_macro, log_loss, roc_auc (one against rest). Regression: r2, mae
     and rmse in the target's unit. Clustering: clusters, silhouette. Outliers: outlier_share.
+    Of several targets each has its own, named `r2/price`, and the plain name is their mean.
     """
+    if signature.targets:
+        assert y is not None
+        return _measure_targets(signature, y, predictions)
     if signature.task == "regression":
         assert y is not None
         metrics = _measure_regression(y, predictions)
@@ -42,6 +48,26 @@ def measure(
     else:
         metrics = {"outlier_share": float(np.mean(predictions == -1))}
     return {name: float(value) for name, value in metrics.items() if math.isfinite(value)}
+
+
+def _measure_targets(signature: Signature, y: NDArray[Any], predictions: NDArray[Any]) -> dict[str, float]:
+    each = []
+    for place, classes in enumerate(signature.target_classes or [()] * len(signature.targets)):
+        alone = replace(signature, targets=(), target_classes=(), classes=classes)
+        each.append(measure(alone, None, y=y[:, place], predictions=predictions[:, place]))
+    common = set(each[0]).intersection(*each[1:])
+    means = {name: float(np.mean([one[name] for one in each])) for name in each[0] if name in common}
+    # MLflow takes few characters in a metric's name.
+    names = [
+        name if re.fullmatch(r"[\w.\- ]{1,100}", name, re.ASCII) else f"y{place}"
+        for place, name in enumerate(signature.targets)
+    ]
+    own = {
+        f"{metric}/{name}": value
+        for name, one in zip(names, each, strict=True)
+        for metric, value in one.items()
+    }
+    return means | own
 
 
 def _measure_regression(y: NDArray[Any], predictions: NDArray[Any]) -> dict[str, float]:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from noren_bento.errors import NorenError
-from noren_bento.release.version import Column, Kind, Signature, Task
-from noren_bento.tagging.frames import is_frame, model_input
+from noren_bento.release.version import Column, Kind, Label, Signature, Task
+from noren_bento.serving.original import flat_predictions
+from noren_bento.tagging.frames import model_input, read_container
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +23,7 @@ TASKS: dict[str, Task] = {
     "regressor": "regression",
     "clusterer": "clustering",
     "outlier_detector": "outliers",
+    "density_estimator": "clustering",  # mixtures, whose components are the clusters
 }
 PROBED_COLUMNS = 64
 """So many columns are tried one by one with a missing value when the model does not take all of them at once."""
@@ -29,27 +31,35 @@ PROBED_COLUMNS = 64
 FIX = "Convert it, for example with .astype(str) or pd.to_numeric, and fit again."
 
 
-def read_signature(model: Any, X: Any, frame: pd.DataFrame, y: Any) -> Signature:
-    """Read the signature of a fitted model off the model and its training data (X as given, and as a frame)."""
+def read_signature(
+    model: Any, X: Any, frame: pd.DataFrame, y: Any, targets: tuple[str, ...] = ()
+) -> Signature:
+    """Read the signature of a fitted model off the model and its training data (X as given, and as a frame).
+
+    `targets` are the names of y's columns, where y is of shape (rows, targets).
+    """
     task = read_task(model, y)
     columns = tuple(read_column(name, frame[name]) for name in frame.columns)
+    several, classify = np.ndim(y) == 2, task == "classification"
     signature = Signature(
         columns=columns,
         task=task,
-        container="frame" if is_frame(X) else "array",
-        classes=_read_classes(model, y) if task == "classification" else (),
-        probabilities=task == "classification" and callable(getattr(model, "predict_proba", None)),
+        container=read_container(X),
+        classes=_read_classes(model, y) if classify and not several else (),
+        probabilities=classify and not several and callable(getattr(model, "predict_proba", None)),
+        targets=targets if several else (),
+        target_classes=tuple(tuple(np.unique(one).tolist()) for one in y.T) if classify and several else (),
     )
     return _with_proven_missing(model, signature, frame)
 
 
 def needs_target(model: Any) -> bool:
-    """Whether the model's data must come with a target: all but scikit-learn's clusterings and outlier detectors."""
+    """Whether the model's data must come with a target: not with what scikit-learn fits without."""
     from sklearn.base import BaseEstimator
     from sklearn.utils import get_tags
 
     known = get_tags(model).estimator_type if isinstance(model, BaseEstimator) else None
-    return known not in ("clusterer", "outlier_detector")
+    return known not in ("clusterer", "outlier_detector", "density_estimator")
 
 
 def read_task(model: Any, y: Any) -> Task:
@@ -115,7 +125,7 @@ def _read_kind(name: str, series: pd.Series[Any]) -> Kind:
     return kinds[held]
 
 
-def _read_classes(model: Any, y: Any) -> tuple[str | int | float | bool, ...]:
+def _read_classes(model: Any, y: Any) -> tuple[Label, ...]:
     labels = np.asarray(getattr(model, "classes_", np.unique(np.asarray(y))))
     if labels.ndim != 1 or labels.dtype.kind not in "OUSbiuf":
         raise NorenError(
@@ -157,7 +167,7 @@ def _answers(model: Any, signature: Signature, frame: pd.DataFrame) -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            answers = np.asarray(model.predict(model_input(frame, signature)))
+            answers = flat_predictions(model.predict(model_input(frame, signature)))
     except Exception:  # any refusal at all means that null is not taken
         return False
     return answers.dtype.kind not in "fc" or bool(np.isfinite(answers).all())

@@ -13,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noren_bento.errors import NorenError
-from noren_bento.profile.build import build_profile
 from noren_bento.release.version import ModelVersion, Signature, require_name
+from noren_bento.serving.original import flat_predictions
 from noren_bento.settings import Settings
 from noren_bento.stores.models import Draft, ModelStore
 from noren_bento.tagging.digest import FittedState, read_state
-from noren_bento.tagging.frames import model_input, profile_columns, profile_outputs, sample_rows
+from noren_bento.tagging.frames import model_input, sample_rows
 from noren_bento.tagging.inspect import (
     read_split,
+    read_targets,
     require_columns,
     require_importable,
     require_model,
@@ -33,6 +34,7 @@ from noren_bento.tagging.requirements import read_requirements
 from noren_bento.tagging.serialise import write_model
 from noren_bento.tagging.signature import needs_target, read_signature, read_task
 from noren_bento.tagging.staging import staging_folder
+from noren_bento.tagging.training_profile import profile_training
 from noren_bento.tagging.write_files import Contents, Rows, write_contents, write_manifest
 
 Progress = Callable[[str], None]
@@ -89,7 +91,7 @@ def tag_model(
         return known
 
     tell("measure it on its data")
-    signature = read_signature(model, train[0], rows["train"].frame, rows["train"].y)
+    signature = read_signature(model, train[0], rows["train"].frame, rows["train"].y, read_targets(train[1]))
     subject = Subject(model, state, signature, rows["train"], rows["test"], modules)
     contents = _read_contents(subject)
     tell("write its files")
@@ -110,7 +112,7 @@ def _read_contents(subject: Subject) -> Contents:
     signature = subject.signature
     reference = subject.train.take(sample_rows(len(subject.train.frame)))
     answers = _predict(subject.model, reference, signature, "train")
-    profile = build_profile(profile_columns(reference.frame, signature), profile_outputs(answers, signature))
+    profile = profile_training(subject.train.frame, reference.frame, answers, signature)
     return Contents(
         profile=profile,
         reference=reference,
@@ -143,18 +145,17 @@ def _measure(subject: Subject) -> dict[str, float]:
 def _predict(model: Any, rows: Rows, signature: Signature, split: str) -> NDArray[Any]:
     """Answers on a split; raises NorenError where the model does not answer each row with one usable value."""
     try:
-        answers = np.asarray(model.predict(model_input(rows.frame, signature)))
+        answers = flat_predictions(model.predict(model_input(rows.frame, signature)))
     except Exception as error:
         raise NorenError(
             f"{type(model).__name__}.predict fails on X of {split}: {type(error).__name__}: {error} "
             "Pass the data as it was passed to fit."
         ) from error
-    if answers.ndim == 2 and answers.shape[1] == 1:
-        answers = answers.ravel()
-    if answers.shape != (len(rows.frame),):
+    wanted = (len(rows.frame), *([len(signature.targets)] if signature.targets else []))
+    if answers.shape != wanted:
         raise NorenError(
-            f"{type(model).__name__}.predict answers {len(rows.frame)} rows of {split} with shape {answers.shape}. "
-            "A version gives one value a row: tag one model a target."
+            f"{type(model).__name__}.predict answers {len(rows.frame)} rows of {split} with shape {answers.shape}, "
+            f"and its target makes it {wanted}. Pass the y that the model was fitted on."
         )
     if answers.dtype.kind in "fc" and not np.isfinite(answers).all():
         bad = int(np.count_nonzero(~np.isfinite(answers)))
@@ -169,8 +170,12 @@ def _write(subject: Subject, contents: Contents, name: str, folder: Path) -> tup
     """Write the version's folder, prove that the model can be read again, and return it without its number."""
     form, again = write_model(subject.model, folder, own_modules=subject.own_modules)
     always = ["skops" if form == "skops" else "cloudpickle", "numpy"]
-    if subject.signature.container == "frame":
-        always.append("pandas")
+    always += {
+        "frame": ["pandas"],
+        "series": ["pandas"],
+        "polars": ["pandas", "polars"],
+        "sparse": ["scipy"],
+    }.get(subject.signature.container, [])
     requirements = read_requirements(subject.state.references, subject.own_modules, always=always)
     version = ModelVersion(name, 0, subject.state.digest, subject.signature, requirements)
     write_contents(contents, version, folder)

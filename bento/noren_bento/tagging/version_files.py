@@ -111,16 +111,16 @@ class VersionFiles:
         """Rows of the training data, at most 10,000, with the dtypes that the model was fitted on."""
         return self._frame("reference.parquet")
 
-    def reference_y(self) -> pd.Series[Any]:
-        """The target of the reference rows; empty for tasks without a target."""
+    def reference_y(self) -> pd.Series[Any] | pd.DataFrame:
+        """The target of the reference rows, a frame where there are several; empty for tasks without a target."""
         return self._target("reference_y.parquet")
 
     def test(self) -> pd.DataFrame:
         """The test data's columns."""
         return self._frame("test.parquet")
 
-    def test_y(self) -> pd.Series[Any]:
-        """The test data's target; empty for tasks without a target."""
+    def test_y(self) -> pd.Series[Any] | pd.DataFrame:
+        """The test data's target, a frame where there are several; empty for tasks without a target."""
         return self._target("test_y.parquet")
 
     def example(self) -> list[dict[str, Any]]:
@@ -167,10 +167,13 @@ class VersionFiles:
 
         return restore_frame(pd.read_parquet(self._checked(name)), self.manifest.version.signature)
 
-    def _target(self, name: str) -> pd.Series[Any]:
+    def _target(self, name: str) -> pd.Series[Any] | pd.DataFrame:
         import pandas as pd
 
-        return pd.read_parquet(self._checked(name)).get("y", pd.Series(dtype=float, name="y"))
+        found = pd.read_parquet(self._checked(name))
+        if self.manifest.version.signature.targets:
+            return found
+        return found.get("y", pd.Series(dtype=float, name="y"))
 
 
 def _recorded(manifest: Manifest, name: str) -> str:

@@ -62,14 +62,16 @@ def write_contents(contents: Contents, version: ModelVersion, folder: Path) -> N
     (folder / "requirements.txt").write_text("".join(f"{one}\n" for one in version.requirements))
     for name, part in (("reference", contents.reference), ("test", contents.test)):
         part.frame.to_parquet(folder / f"{name}.parquet", index=False)
-        _target_frame(part).to_parquet(folder / f"{name}_y.parquet", index=False)
+        _target_frame(part, version.signature.targets).to_parquet(folder / f"{name}_y.parquet", index=False)
     copy_modules(contents.modules, folder / MODULES)
 
 
-def _target_frame(rows: Rows) -> pd.DataFrame:
+def _target_frame(rows: Rows, targets: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame({} if rows.y is None else {"y": rows.y})
+    if rows.y is None:
+        return pd.DataFrame()
+    return pd.DataFrame(rows.y, columns=list(targets) if targets else ["y"])
 
 
 def write_manifest(version: ModelVersion, serialisation: Format, folder: Path) -> str:

@@ -80,9 +80,14 @@ def test_no_test_data(settings: Settings) -> None:
     assert "a DataFrame as test data" in refused(settings, test=FRAME)
 
 
-def test_a_target_with_missing_values_or_two_columns(settings: Settings) -> None:
+def test_a_target_with_missing_values_or_one_of_which_the_model_knows_nothing(settings: Settings) -> None:
     assert "20 missing values" in refused(settings, train=(FRAME, Y * np.nan))
-    assert "one target" in refused(settings, train=(FRAME, np.zeros((20, 2))))
+    assert "its target makes it (20, 2)" in refused(settings, train=(FRAME, np.zeros((20, 2))))
+    assert "one value a row" in refused(settings, train=(FRAME, np.zeros((20, 2, 2))))
+
+
+def test_a_series_of_what_is_no_text(settings: Settings) -> None:
+    assert "of what is no text" in refused(settings, train=(FRAME.iloc[:, 0], Y))
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a b", "<b>", "a\0", "ü", "x" * 65, "churn\n", ".hidden"])
