@@ -11,24 +11,18 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
+from noren_bento.bento_build.pip_settings import UvSettings, list_pip_settings, say_to_uv
 from noren_bento.errors import NorenError
+from noren_bento.masking import mask_credentials
 from noren_bento.settings import Settings
 
 COMPLETE = "noren-complete"
 """Written into an environment when it is whole."""
 REQUIREMENTS = Path("env") / "python" / "requirements.txt"
 INSTALL_SECONDS = 1800.0
-# uv reads its own variables; what the user set for pip is handed on where uv's is not set.
-PIP_TO_UV = {
-    "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
-    "PIP_EXTRA_INDEX_URL": "UV_INDEX",
-    "PIP_FIND_LINKS": "UV_FIND_LINKS",
-    "PIP_NO_INDEX": "UV_NO_INDEX",
-    "PIP_CERT": "SSL_CERT_FILE",
-    "PIP_DEFAULT_TIMEOUT": "UV_HTTP_TIMEOUT",
-}
 
 
 def environment_folder(bento_path: Path, settings: Settings) -> Path:
@@ -80,26 +74,24 @@ def _make(folder: Path, requirements: list[str], say: Callable[[str], None]) -> 
     with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent) as work:
         place = Path(work) / "environment"
         say(f"making the environment: {len(requirements)} packages")
-        _run_uv("venv", "--quiet", "--relocatable", "--python", sys.executable, str(place))
+        uv = _uv_settings(os.environ)
+        run_uv = partial(_run_uv, environment=uv.environment)
+        run_uv("venv", "--quiet", "--relocatable", "--python", sys.executable, str(place))
         listed = Path(work) / "requirements.txt"
         listed.write_text("\n".join(requirements) + "\n")
         target = ("--python", str(python_of(place)), "--requirement", str(listed))
         # Everything is pinned, dependencies too, so there is nothing to resolve; bytecode is compiled here once
         # instead of at the first start of the service.
-        _run_uv("pip", "install", "--quiet", "--no-deps", "--compile-bytecode", *target)
+        run_uv("pip", "install", "--quiet", "--no-deps", "--compile-bytecode", *uv.options, *target)
         (place / COMPLETE).write_text("\n".join(requirements) + "\n")
         os.rename(place, folder)
 
 
-def _run_uv(*arguments: str) -> None:
+def _run_uv(*arguments: str, environment: Mapping[str, str]) -> None:
     command = [sys.executable, "-m", "uv", *arguments]
     try:
         done = subprocess.run(
-            command,
-            env=_uv_environment(os.environ),
-            capture_output=True,
-            timeout=INSTALL_SECONDS,
-            check=False,
+            command, env=dict(environment), capture_output=True, timeout=INSTALL_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
         raise NorenError(
@@ -109,19 +101,11 @@ def _run_uv(*arguments: str) -> None:
         words = done.stderr.decode(errors="replace").strip().splitlines()[-8:]
         raise NorenError(
             "The service's environment could not be made. uv says: "
-            + " ".join(word.strip() for word in words)[-1200:]
-            + " Check the package index (PIP_INDEX_URL, PIP_FIND_LINKS or uv's own settings) and try again."
+            + mask_credentials(" ".join(word.strip() for word in words))[-1200:]
+            + " Check the package index (pip.conf, PIP_INDEX_URL, PIP_FIND_LINKS or uv's own settings) and try again."
         )
 
 
-def _uv_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    environment = {key: value for key, value in environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
-    for pip, uv in PIP_TO_UV.items():
-        if environ.get(pip) and uv not in environ:
-            environment[uv] = _as_uv(pip, environ[pip])
-    return environment
-
-
-def _as_uv(pip: str, value: str) -> str:
-    # pip separates several links by blanks, uv by commas.
-    return ",".join(value.split()) if pip == "PIP_FIND_LINKS" else value
+def _uv_settings(environ: Mapping[str, str]) -> UvSettings:
+    own = {key: value for key, value in environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
+    return say_to_uv(list_pip_settings(environ), own)

@@ -3,15 +3,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zipfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from noren_bento.bento_build.environment import (
     REQUIREMENTS,
-    _uv_environment,
+    _uv_settings,
     environment_folder,
     prepare_environment,
     python_of,
@@ -44,19 +45,9 @@ def test_the_same_requirements_share_an_environment(tmp_path: Path, settings: Se
     assert environment_folder(one, settings) != environment_folder(other, settings)
 
 
-def test_the_index_that_is_set_for_pip_is_handed_to_uv() -> None:
-    given = {
-        "PIP_INDEX_URL": "https://index.example/simple",
-        "PIP_FIND_LINKS": "/a /b",
-        "VIRTUAL_ENV": "/kernel",
-    }
-    environment = _uv_environment(given)
-    assert environment["UV_DEFAULT_INDEX"] == "https://index.example/simple"
-    assert environment["UV_FIND_LINKS"] == "/a,/b"
-    assert "VIRTUAL_ENV" not in environment
-    assert _uv_environment({**given, "UV_DEFAULT_INDEX": "https://own.example"})["UV_DEFAULT_INDEX"].endswith(
-        "own.example"
-    )
+def test_uv_sees_neither_the_kernels_environment_nor_its_paths() -> None:
+    uv = _uv_settings({**os.environ, "VIRTUAL_ENV": "/kernel", "PYTHONPATH": "/kernel/lib"})
+    assert not {"VIRTUAL_ENV", "PYTHONPATH"} & uv.environment.keys()
 
 
 def test_a_folder_that_is_no_bento_is_named(tmp_path: Path, settings: Settings) -> None:
@@ -100,4 +91,51 @@ def test_an_index_that_does_not_answer_is_said(
     monkeypatch.setenv("UV_NO_CACHE", "1")
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     with pytest.raises(NorenError, match="Check the package index"):
-        prepare_environment(bento(tmp_path / "bento", "msgspec==0.18.6\n"), settings=replace(settings))
+        prepare_environment(bento(tmp_path / "bento", "msgspec==0.18.6\n"), settings=settings)
+
+
+@pytest.fixture
+def pip_conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Writes the only pip.conf that there is; nothing else says where packages come from."""
+    for name in (*os.environ,):
+        if name.startswith(("PIP_", "UV_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    monkeypatch.setenv("UV_NO_CACHE", "1")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    return (tmp_path / "pip.conf").write_text  # type: ignore[return-value]
+
+
+@pytest.mark.slow
+def test_packages_come_from_where_pip_conf_says(
+    tmp_path: Path, settings: Settings, pip_conf: Callable[[str], None]
+) -> None:
+    wheel = make_wheel(tmp_path / "wheels", "mirrored")
+    pip_conf(f"[global]\nno-index = true\n[install]\nfind-links =\n    /nowhere-else\n    {wheel.parent}\n")
+    python = python_of(prepare_environment(bento(tmp_path / "bento", "mirrored==1.0\n"), settings=settings))
+    assert subprocess.run([python, "-c", "import mirrored"], check=False).returncode == 0
+
+
+@pytest.mark.slow
+def test_what_a_private_index_answers_is_said_without_its_credentials(
+    tmp_path: Path, settings: Settings, pip_conf: Callable[[str], None]
+) -> None:
+    pip_conf("[global]\nindex-url = http://ana:s3cret@127.0.0.1:9/simple\n")
+    with pytest.raises(NorenError, match=r"127\.0\.0\.1:9") as caught:
+        prepare_environment(bento(tmp_path / "bento", "mirrored==1.0\n"), settings=settings)
+    assert "s3cret" not in str(caught.value)
+
+
+def make_wheel(folder: Path, name: str) -> Path:
+    """A distribution of one empty module."""
+    folder.mkdir()
+    path = folder / f"{name}-1.0-py3-none-any.whl"
+    info = f"{name}-1.0.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{name}.py", "")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(
+            f"{info}/RECORD", f"{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n"
+        )
+    return path
