@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import inf
 from typing import Any, Literal
 
 import numpy as np
@@ -35,9 +36,11 @@ class ColumnProfile:
     edges: tuple[float, ...] = ()
     """Numeric: finite and rising. n edges make n + 1 bins of values, then `missing`."""
     categories: tuple[str, ...] = ()
-    """Categorical: one bin each, most frequent first, then `other` and `missing`."""
+    """Categorical: one bin each, most frequent in the sample first, then `other` and `missing`."""
     counts: tuple[int, ...] = ()
     """Reference rows per bin; `size` numbers."""
+    range: tuple[float, float] | None = None
+    """Numeric: the smallest and the largest finite value that was counted; None where there is none."""
     bounds: NDArray[np.float64] = field(init=False, repr=False, compare=False)
     """The edges as an array, with NaN behind them: NaN sorts last, so one search finds `missing` too."""
     codes: dict[str, int] = field(init=False, repr=False, compare=False)
@@ -58,6 +61,10 @@ class ColumnProfile:
         if len(self.counts) != self.size or min(self.counts) < 0:
             raise NorenError(
                 f"Column {self.name!r}: {self.size} bins need as many counts, none negative; got {self.counts}."
+            )
+        if self.range and not -inf < self.range[0] <= self.range[1] < inf:
+            raise NorenError(
+                f"Column {self.name!r}: a range is two finite numbers, the smaller first; got {self.range}."
             )
 
     @property
@@ -93,9 +100,29 @@ class Profile:
     """All input columns and outputs of one version. Made once at tag time; travels inside the bento."""
 
     rows: int
-    """Reference rows that were counted."""
+    """Rows whose columns were counted: all of the training data."""
     columns: tuple[ColumnProfile, ...]
     outputs: tuple[ColumnProfile, ...] = ()
+    """Predictions for the sample."""
+    sampled: int = 0
+    """Rows of the sample: bins were chosen from them, and outputs predicted for them."""
+    seed: int | None = None
+    """What the sample was drawn with; None where it is all rows."""
+
+    @property
+    def made(self) -> str:
+        """How the profile was made, in one sentence.
+
+        >>> Profile(10_000_000, (), sampled=10_000, seed=0).made
+        'All 10,000,000 rows are counted; bins and predictions are those of a sample of 10,000 (seed 0).'
+        """
+        if self.sampled == self.rows:
+            return f"All {self.rows:,} rows are counted and predicted."
+        drawn = "" if self.seed is None else f" (seed {self.seed})"
+        return (
+            f"All {self.rows:,} rows are counted; bins and predictions are those of a sample of "
+            f"{self.sampled:,}{drawn}."
+        )
 
     def column(self, name: str) -> ColumnProfile:
         """Return the input column of this name, else raise NorenError with the known names."""
@@ -125,6 +152,8 @@ def profile_to_json(profile: Profile) -> bytes:
     document = {
         "format": FORMAT,
         "rows": profile.rows,
+        "sampled": profile.sampled,
+        "seed": profile.seed,
         "columns": [_column_to_dict(column) for column in profile.columns],
         "outputs": [_column_to_dict(column) for column in profile.outputs],
     }
@@ -145,6 +174,8 @@ def profile_from_json(data: bytes) -> Profile:
             rows=int(document["rows"]),
             columns=tuple(_column_from_dict(entry) for entry in document["columns"]),
             outputs=tuple(_column_from_dict(entry) for entry in document["outputs"]),
+            sampled=int(document["sampled"]),
+            seed=None if document["seed"] is None else int(document["seed"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise NorenError(
@@ -159,6 +190,7 @@ def _column_to_dict(column: ColumnProfile) -> dict[str, Any]:
         "edges": column.edges,
         "categories": column.categories,
         "counts": column.counts,
+        "range": column.range,
     }
 
 
@@ -169,4 +201,12 @@ def _column_from_dict(entry: dict[str, Any]) -> ColumnProfile:
         edges=tuple(float(edge) for edge in entry["edges"]),
         categories=tuple(str(name) for name in entry["categories"]),
         counts=tuple(int(count) for count in entry["counts"]),
+        range=_range_from(entry["range"]),
     )
+
+
+def _range_from(entry: list[float] | None) -> tuple[float, float] | None:
+    if entry is None:
+        return None
+    low, high = entry
+    return float(low), float(high)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noren_bento.errors import NorenError
-from noren_bento.profile.build import count_values
+from noren_bento.profile.count import count_values
 from noren_bento.profile.profile import Counts, Profile
 
 LATENCY_EDGES_MS: tuple[float, ...] = tuple(float(f"{edge:.4g}") for edge in np.geomspace(0.05, 60_000, 62))

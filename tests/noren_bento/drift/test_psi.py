@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from noren_bento.drift.psi import psi
-from noren_bento.profile.build import build_profile, count_values
+from noren_bento.profile.build import build_profile
+from noren_bento.profile.count import count_values
 
 
 def test_psi_is_the_formula_with_a_half_per_bin_less_what_sampling_gives():

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noren_bento.errors import NorenError
-from noren_bento.profile.build import MANY, build_profile, count_values
+from noren_bento.profile.build import build_profile, count_rows
+from noren_bento.profile.count import MANY, count_values
 from noren_bento.profile.profile import ColumnProfile
 
 
@@ -165,3 +166,49 @@ def test_the_quick_way_for_many_values_counts_as_the_one_for_few():
     parts = sum(count_values(column, part) for part in np.array_split(values, 7))
     assert count_values(column, values).tolist() == parts.tolist()
     assert parts.sum() == MANY
+
+
+def test_the_range_is_that_of_the_finite_values():
+    assert column_of(np.array([3, -1, 2])).range == (-1.0, 3.0)
+    assert column_of(np.array([np.inf, -np.inf, 2.0, np.nan])).range == (2.0, 2.0)
+    assert column_of(np.array([np.nan, np.inf])).range is None
+    assert column_of(text("a", "b")).range is None
+
+
+def test_rows_outside_the_sample_are_counted_exactly_and_widen_the_range():
+    rng = np.random.default_rng(0)
+    heavy = rng.standard_cauchy(200_000)
+    cities = rng.choice(["a", "b", "rare"], 200_000, p=[0.6, 0.39999, 0.00001]).astype(object)
+    sample = build_profile({"x": heavy[:1000], "city": cities[:1000]}, {}, seed=5)
+    chunks = [{"x": heavy[a : a + 999], "city": cities[a : a + 999]} for a in range(0, 200_000, 999)]
+    whole = count_rows(sample, chunks)
+    assert (whole.rows, whole.sampled, whole.seed) == (200_000, 1000, 5)
+    assert whole.column("x").range == (heavy.min(), heavy.max())
+    assert whole.column("x").counts == tuple(count_values(sample.column("x"), heavy).tolist())
+    shares = np.array(whole.column("x").counts[:-1]) / 200_000
+    assert shares == pytest.approx(0.1, abs=0.04), "quantiles of 1,000 rows: about three standard errors"
+    assert whole.column("city").counts[-2] == (cities == "rare").sum() > 0
+
+
+def test_two_thousand_columns_of_every_odd_kind_are_profiled():
+    rng = np.random.default_rng(0)
+    kinds = (
+        rng.normal(size=300), np.full(300, 7.0), np.full(300, np.nan), np.full(300, np.inf),
+        rng.integers(0, 3, 300), rng.pareto(0.3, 300) ** 20, rng.random(300) < 0.5,
+        np.array([None] * 300, dtype=object), np.array([f"id{number}" for number in range(300)], dtype=object),
+        np.where(rng.random(300) < 0.5, -0.0, 5e-324),
+    )  # fmt: skip
+    columns = {f"c{number}": kinds[number % len(kinds)] for number in range(2000)}
+    profile = build_profile(columns, {})
+    whole = count_rows(profile, [columns, columns])
+    assert len(whole.columns) == 2000
+    for before, after in zip(profile.columns, whole.columns, strict=True):
+        assert sum(before.counts) == 300
+        assert after.counts == tuple(2 * count for count in before.counts)
+        assert after.range == before.range
+
+
+def test_a_number_too_large_for_a_float_is_an_error_that_names_the_column():
+    column = column_of(np.array([1.0, 2.0]))
+    with pytest.raises(NorenError, match="'x' is numeric"):
+        count_values(column, text(10**400))

@@ -196,7 +196,11 @@ def test_the_reference_is_a_seeded_sample_of_at_most_ten_thousand_rows(settings:
     data = {"train": (X, X.ravel()), "test": (X[:100], X[:100].ravel())}
     version = tag_model(Ridge().fit(X, X.ravel()), "many", **data, settings=settings)
     files = ModelStore(settings).files(version)
-    assert len(files.reference()) == files.profile().rows == 10_000
+    profile = files.profile()
+    assert len(files.reference()) == profile.sampled == 10_000
+    assert sum(profile.outputs[0].counts) == 10_000
+    assert profile.rows == sum(profile.columns[0].counts) == 20_500
+    assert profile.columns[0].range == (0.0, 20_499.0)
     assert (files.reference()["x0"].to_numpy() == files.reference_y().to_numpy()).all()
     assert files.lineage().train.rows == 20_500
 
