@@ -15,7 +15,6 @@ if TYPE_CHECKING:
         approve,
         build,
         canary,
-        check,
         deploy,
         down,
         drift,
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from noren.handle import Release
     from noren_bento.errors import NorenError
     from noren_bento.release.plan import Plan, Step
+    from noren_validation.checks import check
 
 __all__ = [
     "NorenError",
@@ -60,6 +60,7 @@ _HOMES = {
     "Plan": "noren_bento.release.plan",
     "Step": "noren_bento.release.plan",
     "Release": "noren.handle",
+    "check": "noren_validation.checks",
 }
 
 

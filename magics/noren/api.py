@@ -23,7 +23,6 @@ from noren_bento.settings import load_settings
 
 if TYPE_CHECKING:
     from noren_bento.bento_build.build import Build
-    from noren_bento.release.check import Verdict
     from noren_validation.validation import Validation
 
 Split = tuple[Any, Any]
@@ -135,21 +134,6 @@ def drift(name: str) -> DriftReport:
             f"{name} does not serve, so it has no drift: {report.version} does. Give the name: {model}."
         )
     return report
-
-
-def check(
-    name: str,
-    value: float,
-    *,
-    at_least: float | None = None,
-    at_most: float | None = None,
-    between: tuple[float, float] | None = None,
-    because: str = "",
-) -> Verdict:
-    """Ask one question inside a validation notebook: is the value within its limit? The gate reads the answer."""
-    from noren_validation.checks import check as check_value
-
-    return check_value(name, value, at_least=at_least, at_most=at_most, between=between, because=because)
 
 
 def up() -> str:

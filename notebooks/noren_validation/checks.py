@@ -30,13 +30,20 @@ def check(
 
     A failed check does not raise: the notebook goes on, so that the report shows all of them, and the gate stays
     closed. `value` is a number (or a text with `equals`); None says that it could not be measured, which is unsure
-    and closes the gate too. Give exactly one limit; bounds are included. Outside a kernel it only returns.
+    and closes the gate too. `because` is added to the verdict's sentence, such as what was measured on which rows.
+    Outside a kernel it only returns.
+
+    Give exactly one limit. `at_least`, `at_most` and `between=(low, high)` include their bounds. `equals` takes a
+    number, a text or a bool that the value must be equal to; floats exactly, so round a computed one first, or say
+    `between`.
 
     Raises NorenError when the name is empty, when there is no limit or more than one, or when the value is not one
     number.
 
     >>> check("recall", 0.93, at_least=0.9, because="on 1,200 test rows").because
     '0.93 is at least 0.9: on 1,200 test rows'
+    >>> check("answers", 1200, equals=1200).because
+    '1,200, as it must be'
     >>> check("p99 latency", None, at_most=100).outcome
     <Outcome.UNSURE: 'unsure'>
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
 from typing import cast
@@ -28,11 +29,17 @@ class Limit:
     @property
     def text(self) -> str:
         """The limit in words."""
+        return self.words(show)
+
+    def words(self, write: Callable[[object], str]) -> str:
+        """The limit in words, its numbers written by this function."""
         if self.equals is not None:
-            return f"equals {show(self.equals)}"
+            return f"equals {write(self.equals)}"
         if self.at_least is not None and self.at_most is not None:
-            return f"between {show(self.at_least)} and {show(self.at_most)}"
-        return f"at most {show(self.at_most)}" if self.at_least is None else f"at least {show(self.at_least)}"
+            return f"between {write(self.at_least)} and {write(self.at_most)}"
+        return (
+            f"at most {write(self.at_most)}" if self.at_least is None else f"at least {write(self.at_least)}"
+        )
 
     def meets(self, value: Scalar) -> bool:
         """Whether a value meets the limit; NaN meets none."""
@@ -71,7 +78,10 @@ or equals=.
             f"check {name!r} has two limits ({', '.join(given)}). Give one; for a range write between=(low, high)."
         )
     if equals is not None:
-        return Limit(equals=plain(name, equals))
+        value = plain(name, equals)
+        if isinstance(value, float) and math.isnan(value):
+            raise NorenError(f"check {name!r}: nothing equals nan. Check math.isnan(value) with equals=True.")
+        return Limit(equals=value)
     if between is None:
         return Limit(at_least=_bound(name, at_least), at_most=_bound(name, at_most))
     if not isinstance(between, tuple | list) or len(between) != 2:
@@ -89,6 +99,8 @@ def judge(name: str, value: Scalar | None, *, limit: Limit, because: str = "") -
     '0.91 is at least 0.9'
     >>> judge("recall", 0.85, limit=Limit(at_least=0.9), because="on 1,200 rows").because
     '0.85 is not at least 0.9: on 1,200 rows'
+    >>> judge("share", 0.99999, limit=Limit(equals=1.0)).because  # rounded, it would read as what it is not
+    '0.99999, not 1.0'
     """
     reason = f": {because}" if because else ""
     if value is None:
@@ -99,14 +111,21 @@ def judge(name: str, value: Scalar | None, *, limit: Limit, because: str = "") -
         Outcome.PASS if passed else Outcome.FAIL,
         value=None if isinstance(value, str) else float(value),
         limit=limit.text,
-        because=f"{show(value)}{_compare(limit, passed)}{reason}",
+        because=f"{_compare(value, limit, passed=passed)}{reason}",
     )
 
 
-def _compare(limit: Limit, passed: bool) -> str:
-    if limit.equals is None:
-        return f" is {limit.text}" if passed else f" is not {limit.text}"
-    return ", as it must be" if passed else f", not {show(limit.equals)}"
+def _compare(value: Scalar, limit: Limit, *, passed: bool) -> str:
+    if passed:
+        return (
+            f"{show(value)}, as it must be" if limit.equals is not None else f"{show(value)} is {limit.text}"
+        )
+    # Four digits may round a value to the limit that it misses; then all of them are written.
+    bounds = [bound for bound in (limit.at_least, limit.at_most, limit.equals) if bound is not None]
+    write = repr if show(value) in map(show, bounds) else show
+    if limit.equals is not None:
+        return f"{write(value)}, not {write(limit.equals)}"
+    return f"{write(value)} is not {limit.words(write)}"
 
 
 def plain(name: str, value: object) -> Scalar | None:

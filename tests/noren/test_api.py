@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import noren
+import noren_validation
 from noren_bento.control.client import ControlClient
 from noren_bento.errors import ConflictError, NorenError, NotFoundError
 from noren_bento.release import event as ev
@@ -67,3 +68,10 @@ def test_an_answer_that_is_not_json_is_told_with_its_status(settings: Settings) 
 def test_what_is_history_cannot_be_asked_for(settings: Settings) -> None:
     with pytest.raises(ConflictError):
         noren.promote("m@1")
+
+
+def test_a_check_takes_every_kind_of_limit_and_is_the_validation_suites_own() -> None:
+    assert noren.check is noren_validation.check
+    assert noren.check("runtime", "onnx", equals="onnx").passed
+    assert not noren.check("share", 0.1 + 0.2, equals=0.3).passed
+    assert noren.check("score", 0.9, between=(0.8, 1)).passed

@@ -45,6 +45,7 @@ def test_the_verdict_says_the_number_the_limit_and_why():
         ({"at_least": "0.9"}, "a bound is a number"),
         ({"at_most": float("nan")}, "a bound is a number"),
         ({"at_least": [1, 2]}, "needs one number"),
+        ({"equals": float("nan")}, "nothing equals nan"),
     ],
 )
 def test_a_limit_that_makes_no_sense_is_refused_with_the_fix(given, words):
@@ -58,3 +59,17 @@ def test_numpys_and_pandas_scalars_count_as_numbers():
     assert plain("c", np.bool_(True)) is True
     with pytest.raises(NorenError, match="needs one number"):
         plain("c", np.array([1, 2]))
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "says"),
+    [
+        (Limit(equals=0.3), 0.1 + 0.2, "0.30000000000000004, not 0.3"),
+        (Limit(equals=1.0), 0.99999, "0.99999, not 1.0"),
+        (Limit(at_least=0.9), 0.89999, "0.89999 is not at least 0.9"),
+        (Limit(at_most=1000), 1000.2, "1000.2 is not at most 1000"),
+        (Limit(equals="onnx"), "sklearn", "'sklearn', not 'onnx'"),
+    ],
+)
+def test_a_value_that_misses_its_limit_never_reads_as_if_it_met_it(limit, value, says):
+    assert judge("c", value, limit=limit).because == says
