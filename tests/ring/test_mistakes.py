@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,41 +19,35 @@ from noren_bento.control.client import ControlClient
 from noren_bento.control.processes import bring_up
 from noren_bento.errors import ConflictError, NorenError, NotFoundError, UnreachableError
 from noren_bento.settings import Settings, load_settings
-from tests.ring.home import TRIVIAL, deploy, free_port, quick_plan, running_home, serials
+from tests.ring.home import (
+    LONG,
+    TRIVIAL,
+    deploy,
+    deploy_elsewhere,
+    free_port,
+    running_home,
+    serial_task,
+    serials,
+    until,
+    wait_for_stage,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     with running_home(tmp_path_factory.mktemp("mistakes")) as settings:
-        frame, labels = serials()
-        deploy(settings, Task(LogisticRegression().fit(frame, labels), "m", (frame, labels), (frame, labels)))
+        deploy(settings, serial_task("m"))
         yield settings
 
 
 def task(strength: float = 1.0, **changes: object) -> Task:
-    frame, labels = serials()
-    model = LogisticRegression(C=strength).fit(frame, labels)
-    given: dict[str, object] = {
-        "model": model,
-        "name": "m",
-        "train": (frame, labels),
-        "test": (frame, labels),
-    }
-    return Task(**(given | changes))  # type: ignore[arg-type]
+    return replace(serial_task("m", strength), **changes)  # type: ignore[arg-type]
 
 
-def versions_running(settings: Settings) -> set[str]:
-    return set(ControlClient(settings).status()["versions"])
-
-
-def wait_until_only(settings: Settings, versions: set[str]) -> None:
-    deadline = time.monotonic() + 30
-    while versions_running(settings) != versions and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert versions_running(settings) == versions
+def wait_until_only(settings: Settings, *versions: str) -> None:
+    until(lambda: set(ControlClient(settings).status()["versions"]) == set(versions))
 
 
 def test_the_same_model_again_shows_its_release_and_starts_nothing(settings: Settings) -> None:
@@ -67,7 +59,7 @@ def test_the_same_model_again_shows_its_release_and_starts_nothing(settings: Set
 
 
 def test_a_second_deploy_while_one_runs_is_told_what_runs(settings: Settings) -> None:
-    running = deploy(settings, task(0.5, plan=quick_plan(10, hold=600)))
+    running = deploy(settings, task(0.5, plan=LONG))
     with pytest.raises(ConflictError, match=r"running already: m/2 is canary .*%promote m or %rollback m"):
         deploy(settings, task(0.25))
     assert deploy(settings, task(0.5)).id == running.id, "the running one is shown, not started again"
@@ -87,7 +79,7 @@ def test_a_closed_gate_says_which_check_and_leaves_nothing_running(
         deploy(settings, task(0.1, notebooks=[strict]))
     release = ControlClient(settings).release("m")
     assert release.state == "rolled back"
-    wait_until_only(settings, {"m/1"})
+    wait_until_only(settings, "m/1")
 
 
 @pytest.mark.parametrize(
@@ -151,33 +143,14 @@ def test_an_mlflow_that_does_not_answer_is_said_within_ten_seconds(tmp_path: Pat
     assert time.monotonic() - began < 10
 
 
-DEPLOY = """
-import sys
-from sklearn.linear_model import LogisticRegression
-import noren
-from tests.ring.home import serials, TRIVIAL
-frame, labels = serials()
-model = LogisticRegression(C=float(sys.argv[1])).fit(frame, labels)
-noren.deploy(model, "m", train=(frame, labels), test=(frame, labels), notebooks=TRIVIAL)
-"""
-
-
 def interrupted(settings: Settings, stage: str, strength: float, *, after_seconds: float) -> str:
     """Deploy in a process of its own and send it Ctrl-C this long after a stage began; return what it said then."""
-    environment = {**os.environ, "NOREN_HOME": str(settings.home), "NOREN_PORT": str(settings.port)}
-    caller = subprocess.Popen(
-        [sys.executable, "-c", DEPLOY, str(strength)],
-        cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert caller.stderr is not None
-    for line in caller.stderr:
-        if line.strip() == f"noren: {stage} …":
-            break
+    caller = deploy_elsewhere(settings, "m", strength)
+    wait_for_stage(caller, stage)
     time.sleep(after_seconds)
     caller.send_signal(signal.SIGINT)
-    said = caller.stderr.read()
-    caller.stderr.close()
-    assert caller.wait(60) != 0
+    _, said = caller.communicate(timeout=60)
+    assert caller.returncode != 0
     return said
 
 
@@ -186,12 +159,9 @@ def test_ctrl_c_in_a_stage_leaves_nothing_half_done(settings: Settings, stage: s
     said = interrupted(settings, stage, strength, after_seconds=0.7)  # each of them takes seconds
     assert "KeyboardInterrupt" in said, said
     client = ControlClient(settings)
-    deadline = time.monotonic() + 20
-    while any(release.active for release in client.releases()) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert not any(release.active for release in client.releases())
+    until(lambda: not any(release.active for release in client.releases()))
     assert client.releases()[0].state == "promoted"
-    wait_until_only(settings, {"m/1"})
+    wait_until_only(settings, "m/1")
     assert list((settings.home / "staging").glob("*")) == []
     for half in ("bentos/.building-*", "validations/*/.*"):
         assert list(settings.home.glob(half)) == []
@@ -205,8 +175,8 @@ def test_ctrl_c_in_start_undoes_a_release_without_traffic_and_leaves_one_with_tr
     release = client.release("m")
     if release.state == "rolled back":
         assert "KeyboardInterrupt" in said, said
-        assert "interrupted before the start" in release.because
+        assert "interrupted before the start" in [event.why for event in client.events(release.id)]
     else:  # its traffic had begun: then Ctrl-C only stops watching
         assert release.state == "canary"
         Release(release.id, settings).rollback()
-    wait_until_only(settings, {"m/1"})
+    wait_until_only(settings, "m/1")
