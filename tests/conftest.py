@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -18,6 +19,10 @@ _LEFT = pytest.StashKey[list[str]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Set the environment before any test module is imported; processes that tests start inherit it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell's background jobs ignore Ctrl-C, and so would all that they start; tests send it to processes.
+        signal.signal(signal.SIGINT, lambda *_: None)
+    mark = os.environ.get(SESSION, "") if _is_worker(config) else ""
     environments = os.environ.get("NOREN_ENVIRONMENTS", str(REPOSITORY / ".cache" / "environments"))
     for name in list(os.environ):
         if name.startswith("NOREN_") or name in ("CI", "JUPYTERHUB_USER", "MLFLOW_TRACKING_URI"):
@@ -30,13 +35,23 @@ def pytest_configure(config: pytest.Config) -> None:
         "NOREN_ENVIRONMENTS": environments,
         "BENTOML_DO_NOT_TRACK": "true",
         "MLFLOW_DISABLE_TELEMETRY": "true",
-        SESSION: f"{os.getpid()}-{config.stash[_HOME]}",
+        SESSION: mark or f"{os.getpid()}-{config.stash[_HOME]}",
     }
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    """Whether this is one of several processes that xdist lets run tests; its own mark is that of the first process."""
+    return hasattr(config, "workerinput")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail the run when a process that a test started, by whatever way, outlives the tests."""
+    """Fail the run when a process that a test started, by whatever way, outlives the tests.
+
+    With several workers the first process looks, after they have ended: all carry its mark.
+    """
+    if _is_worker(session.config):
+        return
     left = wait_for_leftovers(os.environ[SESSION], seconds=10)
     session.config.stash[_LEFT] = end(left)
     if left:
