@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from noren_bento.errors import NorenError
 from noren_bento.profile.profile import Profile, profile_from_json
 from noren_bento.release.version import Signature
 from noren_bento.serving.answers import Answers, ModelError, require_finite
@@ -14,7 +15,6 @@ from noren_bento.serving.columns import Columns, columns_of_frame, count_rows
 from noren_bento.serving.graph import Graph
 from noren_bento.serving.manifest import (
     GRAPH,
-    MODULES,
     PROFILE,
     REPLAY,
     Manifest,
@@ -92,14 +92,11 @@ def _load_runtime(folder: Path, manifest: Manifest) -> Runtime:
     signature = manifest.version.signature
     if manifest.serialisation is None:
         return Graph(folder / GRAPH, signature, missing_text=manifest.missing_text)
-    modules = sorted((folder / MODULES).glob("[!_.]*"))
-    make_importable(modules)
-    model = read_model(
-        folder,
-        manifest.serialisation,
-        sha256=manifest.files[FILES[manifest.serialisation]],
-        own_modules=tuple(module.stem for module in modules),
-    )
+    file = FILES[manifest.serialisation]
+    if file not in manifest.files:
+        raise NorenError(f"{folder} lists no {file}, in which its model should be. Build the version again.")
+    own = make_importable(folder, manifest.files)
+    model = read_model(folder, manifest.serialisation, sha256=manifest.files[file], own_modules=own)
     return Original(model, signature)
 
 

@@ -134,6 +134,9 @@ class ModelStore:
 
         Raises NorenError where `noren.json` is not the one that was registered.
         """
+        return self._open(version)[0]
+
+    def _open(self, version: ModelVersion | str) -> tuple[Path, Record]:
         name, number = parse_version(str(version))
         tracking = self._tracking
         record = next((one for one in tracking.records(name) if one.number == number), None)
@@ -147,11 +150,12 @@ class ModelStore:
             )
         if not (folder / NUMBER).is_file():
             (folder / NUMBER).write_text(json.dumps({"number": number}))
-        return folder
+        return folder, record
 
     def files(self, version: ModelVersion | str) -> VersionFiles:
-        """Return typed access to the version's folder."""
-        return VersionFiles(self.folder(version))
+        """Return typed access to the version's folder, bound to the `noren.json` that was registered."""
+        folder, record = self._open(version)
+        return VersionFiles(folder, record.manifest_digest)
 
     def claim(self, name: str, store: str) -> None:
         """Make this event store the one that releases the model; raise ConflictError where another one does.

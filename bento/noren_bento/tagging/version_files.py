@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,17 +68,25 @@ class VersionFiles:
     """The files of one version. Each is compared with its recorded SHA-256 before it is read."""
 
     path: Path
+    manifest_digest: str | None = None
+    """SHA-256 of `noren.json` as the registry knows it; None where nobody has asked the registry."""
 
     @property
     def manifest(self) -> Manifest:
         """What the folder records of itself, without the number."""
         try:
-            return manifest_from_json((self.path / MANIFEST).read_bytes())
+            data = (self.path / MANIFEST).read_bytes()
         except OSError:
             raise NorenError(
                 f"{self.path} holds no version: {MANIFEST} is not there. "
                 "Ask the model store for the folder: ModelStore(settings).folder(version)."
             ) from None
+        if self.manifest_digest is not None and hashlib.sha256(data).hexdigest() != self.manifest_digest:
+            raise NorenError(
+                f"{self.path / MANIFEST} is not the one that was registered. Nothing was loaded. "
+                "Find out who changed it, then tag the model again under a new name."
+            )
+        return manifest_from_json(data)
 
     @property
     def version(self) -> ModelVersion:
@@ -94,14 +103,9 @@ class VersionFiles:
         """Load the model as it was fitted. Its own modules become importable in this process."""
         manifest = self.manifest
         form = manifest.serialisation
-        sources = self.modules()
-        make_importable(sources)
-        return read_model(
-            self.path,
-            form,
-            sha256=_recorded(manifest, FILES[form]),
-            own_modules=tuple(source.stem for source in sources),
-        )
+        self.modules()
+        own = make_importable(self.path, manifest.files)
+        return read_model(self.path, form, sha256=_recorded(manifest, FILES[form]), own_modules=own)
 
     def profile(self) -> Profile:
         """What inputs and outputs looked like on the reference rows."""
