@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from noren_bento.release.version import Column, Signature
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ def contain(frame: pd.DataFrame, signature: Signature) -> Any:
         case "polars":
             return _to_polars(frame, signature)
         case "array":
-            return frame.to_numpy(dtype=signature.columns[0].dtype)
+            # Row by row, as requests come: on columns that lie behind each other the last bit of a sum may differ.
+            return np.ascontiguousarray(frame.to_numpy(dtype=signature.columns[0].dtype))
         case "sparse":
             from scipy.sparse import csr_matrix
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noren_bento.errors import NorenError
+from noren_bento.tagging.foreign_state import read_foreign_state
 
 SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes, type(Ellipsis)})
 CALLABLES = (types.FunctionType, types.BuiltinFunctionType, type)
@@ -146,6 +147,8 @@ class _Walk:
             return _hash(self._refer(type(value), place), self.hash(parts, place))
         if type(value).__module__.startswith("scipy.sparse"):
             return self._hash_sparse(value, place)
+        if (foreign := read_foreign_state(value)) is not None:
+            return _hash(b"foreign", self._refer(type(value), place), self.hash(foreign, place))
         return self._hash_instance(value, place)
 
     def _hash_array(self, value: NDArray[Any], place: str) -> bytes:

@@ -125,11 +125,16 @@ def require_columns(model: Any, X: Any, frame: pd.DataFrame, *, split: str) -> N
         raise NorenError(
             f"The model was fitted on {count} columns and X of {split} has {len(given)}. Pass the same ones."
         )
-    if fitted is None and count is not None and is_frame(X):
+    if fitted is None and count is not None and is_frame(X) and _is_of_scikit_learn(model):
         raise NorenError(
             f"The model was fitted on an array, without column names, and X of {split} is a DataFrame. "
             f"Fit on the DataFrame, or pass the array: X_{split}.to_numpy()."
         )
+
+
+def _is_of_scikit_learn(model: Any) -> bool:
+    """Others, such as CatBoost, keep the columns' names in attributes of their own."""
+    return any(base.__module__.startswith("sklearn.") for base in type(model).__mro__)
 
 
 def _require_same_names(fitted: list[str], given: list[str], split: str) -> None:

@@ -93,6 +93,26 @@ def polars_frame() -> tuple[Any, Any, Any]:
     return make_pipeline(encode, LogisticRegression()).fit(X, y), X, y
 
 
+def boosted_by(library: str, name: str, **options: Any) -> tuple[Any, Any, Any]:
+    X = pd.DataFrame(NUMBERS, columns=list("abcd"))
+    y = (NUMBERS[:, 0] > 0).astype(int)
+    return getattr(pytest.importorskip(library), name)(**options).fit(X, y), X, y
+
+
+def xgboost() -> tuple[Any, Any, Any]:
+    return boosted_by("xgboost", "XGBClassifier", n_estimators=5)
+
+
+def lightgbm() -> tuple[Any, Any, Any]:
+    return boosted_by("lightgbm", "LGBMClassifier", n_estimators=5, verbose=-1)
+
+
+def catboost() -> tuple[Any, Any, Any]:
+    return boosted_by(
+        "catboost", "CatBoostClassifier", iterations=5, verbose=False, allow_writing_files=False
+    )
+
+
 def mixture() -> tuple[Any, Any, Any]:
     return GaussianMixture(3, random_state=0).fit(NUMBERS), NUMBERS, None
 
@@ -108,9 +128,13 @@ CASES: list[tuple[Callable[[], tuple[Any, Any, Any]], str, int]] = [
     (sparse_matrix, "sparse", 0),
     (polars_frame, "polars", 0),
     (mixture, "array", 0),
+    (xgboost, "frame", 0),
+    (lightgbm, "frame", 0),
+    (catboost, "frame", 0),
 ]
 
 
+@pytest.mark.filterwarnings("ignore:.* is stored with cloudpickle")
 @pytest.mark.parametrize(("make", "container", "targets"), CASES, ids=[case[0].__name__ for case in CASES])
 def test_what_was_fitted_answers_a_request_as_it_did_in_the_notebook(
     settings: Settings, make: Callable[[], tuple[Any, Any, Any]], container: str, targets: int

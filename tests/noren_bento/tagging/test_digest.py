@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -176,3 +177,18 @@ def test_nesting_without_end_is_refused() -> None:
         deep = [deep]
     with pytest.raises(NorenError, match="nested too deeply"):
         read_state(deep)
+
+
+def test_a_catboost_model_has_the_digest_of_what_it_answers_by() -> None:
+    catboost = pytest.importorskip("catboost")
+    X, y = np.random.default_rng(0).normal(size=(80, 3)), np.arange(80) % 2
+
+    def fit(iterations: int) -> object:
+        model = catboost.CatBoostClassifier(iterations=iterations, verbose=False, allow_writing_files=False)
+        return model.fit(X, y)
+
+    one, two, other = fit(5), fit(5), fit(6)
+    assert (
+        read_state(one).digest == read_state(two).digest == read_state(pickle.loads(pickle.dumps(one))).digest
+    )
+    assert read_state(one).digest != read_state(other).digest
