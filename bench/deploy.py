@@ -37,8 +37,9 @@ from typing import Any
 import psutil
 
 from bench.sides.by_hand import serve_command
-from bench.sides.processes import free_port, running, wait_ready
+from bench.sides.processes import running, wait_ready
 from bench.sides.subject import MODELS, NAME, fit
+from noren_bento.targets.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 3

@@ -25,7 +25,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from noren_bento.control.processes import bring_down
 from noren_bento.home import Home
 from noren_bento.settings import Settings, load_settings
-from noren_bento.targets.local import free_port
+from noren_bento.targets.ports import free_port
 from noren_bento.targets.supervisor import marked_processes
 from noren_validation.kernel import Kernel
 

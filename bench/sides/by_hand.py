@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.sides.processes import free_port, running, wait_ready
+from bench.sides.processes import running, wait_ready
 from bench.sides.subject import NAME, Fitted, await_answer, fit, rows_of
+from noren_bento.targets.ports import free_port
 
 HERE = Path(__file__).parent
 TOOLS = Path(sys.executable).parent

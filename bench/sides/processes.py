@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -54,10 +53,3 @@ def wait_ready(port: int, log: Path) -> None:
         connection.close()
         time.sleep(0.02)
     raise TimeoutError(f"no service on port {port}: {log.read_text(errors='replace')[-2000:]}")
-
-
-def free_port() -> int:
-    """A loopback port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

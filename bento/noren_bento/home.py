@@ -18,17 +18,21 @@ from noren_bento.settings import Settings
 # A unix socket's path must fit into sockaddr_un: 108 bytes on Linux, 104 on macOS, one of them the end mark.
 # supervisord binds it under a name that is longer by a dot and its process id.
 _SOCKET_PATH_LIMIT = 95
-_NETWORK_FILE_SYSTEMS = (
-    "nfs",
-    "nfs4",
-    "cifs",
-    "smb3",
-    "smbfs",
-    "fuse.sshfs",
-    "glusterfs",
-    "ceph",
-    "lustre",
-    "9p",
+_NETWORK_FILE_SYSTEMS = frozenset(
+    {
+        *(
+            "nfs",
+            "nfs4",
+            "cifs",
+            "smb3",
+            "smbfs",
+            "afpfs",
+            "9p",
+            "drvfs",
+        ),  # the last two: Windows drives in WSL
+        *("afs", "beegfs", "ceph", "glusterfs", "gpfs", "lustre"),
+        *("fuse.gcsfuse", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs"),
+    }
 )
 
 
@@ -87,12 +91,15 @@ class Home:
     def prepare(self) -> None:
         """Make the folders, private to this user; raise where they cannot work."""
         self._require_plain()
+        self._require_local()
         try:
             # A home that is there already keeps its mode: whom its owner lets in is the owner's business.
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.run.mkdir(mode=0o700, exist_ok=True)
             self.run.chmod(0o700)
             self.sockets.mkdir(mode=0o700, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
         except OSError as error:
             raise NorenError(
                 f"NOREN_HOME {self.path} cannot be written: {error.strerror}. Set NOREN_HOME to a folder of yours."
@@ -104,7 +111,9 @@ class Home:
             raise NorenError(
                 f"{self.sockets} belongs to somebody else or is open to others. Remove it and try again."
             )
-        kind = _file_system(self.run)
+
+    def _require_local(self) -> None:
+        kind = _file_system(self.path)
         if kind in _NETWORK_FILE_SYSTEMS:
             raise NorenError(
                 f"NOREN_HOME {self.path} lies on a network file system ({kind}), where sockets and SQLite fail. "
@@ -122,6 +131,12 @@ class Home:
 
 
 def _file_system(path: Path) -> str:
-    mounts = [(Path(part.mountpoint), part.fstype) for part in psutil.disk_partitions(all=True)]
-    holding = [(len(mount.parts), kind) for mount, kind in mounts if path.is_relative_to(mount)]
-    return max(holding)[1] if holding else ""
+    """The kind of file system that this path is on, or would be when it is made; empty where that is not known."""
+    real = path.resolve()
+    kind, longest = "", -1
+    for part in psutil.disk_partitions(all=True):
+        mount = Path(part.mountpoint)
+        # Of two at the same place the later one hides the other.
+        if real.is_relative_to(mount) and len(mount.parts) >= longest:
+            kind, longest = part.fstype, len(mount.parts)
+    return kind

@@ -12,7 +12,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,8 @@ from typing import Literal
 import psutil
 import pytest
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
+
+from noren_bento.targets.ports import free_port
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 CHROMIUM_ARGUMENTS = (
@@ -69,7 +70,7 @@ def serve_lab(
     for place in places.values():
         place.mkdir(parents=True, exist_ok=True)
     _write_settings(places["JUPYTERLAB_SETTINGS_DIR"], theme)
-    port, token, log = _free_port(), secrets.token_hex(16), state / "lab.log"
+    port, token, log = free_port(), secrets.token_hex(16), state / "lab.log"
     command = [
         sys.executable, "-m", "jupyterlab", "--no-browser", f"--ServerApp.root_dir={folder}", f"--port={port}",
         "--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}",
@@ -185,12 +186,6 @@ def _write_settings(folder: Path, theme: Theme) -> None:
     place.mkdir(parents=True, exist_ok=True)
     for name, values in settings.items():
         (place / f"{name}.jupyterlab-settings").write_text(json.dumps(values))
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def _await_server(lab: Lab, server: subprocess.Popen[bytes]) -> None:

@@ -12,8 +12,8 @@ import pytest
 from noren_bento.control.client import ControlClient
 from noren_bento.control.processes import bring_down
 from noren_bento.settings import load_settings
+from noren_bento.targets.ports import free_port
 from tests.browser.lab import needs_chromium, open_notebook, picture, serve_lab, start_all, start_browser
-from tests.ring.home import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), needs_chromium]
 

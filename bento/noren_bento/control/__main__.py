@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
@@ -27,6 +28,7 @@ from noren_bento.release.release import champion_of
 from noren_bento.settings import Settings
 from noren_bento.stores.events import EventStore
 from noren_bento.targets.local import LocalTarget
+from noren_bento.targets.logs import rotate_log
 
 TICK_SECONDS = 0.5
 log = logging.getLogger("noren.control")
@@ -50,14 +52,23 @@ def run(home: Home) -> None:
     failed: dict[str, str] = {}
     stop = threading.Event()
 
+    def attempt(step: str, act: Callable[[], None]) -> None:
+        try:
+            act()
+            failed.pop(step, None)
+        except Exception as error:  # the loop must outlive whatever a turn meets; `noren status` shows it
+            log.exception("%s: a turn failed", step)
+            failed[step] = f"{type(error).__name__}: {error}"
+
+    def rotate() -> None:
+        envoy.rotate_log()
+        for program in target.supervisor.programs().values():
+            rotate_log(program.log)
+
     def loop() -> None:
         while not stop.is_set():
-            try:
-                controller.tick()
-                failed.clear()
-            except Exception as error:  # the loop must outlive whatever a turn meets; `noren status` shows it
-                log.exception("a turn of the loop failed")
-                failed["loop"] = f"{type(error).__name__}: {error}"
+            attempt("loop", controller.tick)
+            attempt("logs", rotate)
             stop.wait(TICK_SECONDS)
 
     thread = threading.Thread(target=loop, name="control-loop", daemon=True)

@@ -19,7 +19,7 @@ from noren_bento.errors import ConflictError, NorenError, UnreachableError
 from noren_bento.home import Home
 from noren_bento.settings import Settings, load_settings
 from noren_bento.stores.events import EventStore
-from noren_bento.targets.local import last_words
+from noren_bento.targets.logs import last_words
 from noren_bento.targets.supervisor import MARK, Program, Supervisor
 from noren_bento.traffic.envoy import Envoy
 from noren_bento.traffic.envoy_config import Listener
@@ -53,15 +53,22 @@ def bring_up(settings: Settings, *, progress: Callable[[str], None] = lambda tex
         EventStore.at_home(home.path).close()
         if supervisor.is_running():
             running = _running_home(home, progress)
+            states = supervisor.states()
             for program in _programs(running):
-                supervisor.add_and_wait(program)
+                # One that runs is left alone, although this caller's Python or Envoy may be another one: the next
+                # `noren down` and `noren up` take that.
+                if program.name not in states or states[program.name].ended:
+                    supervisor.add_and_wait(program)
         else:
+            _require_dead(supervisor)
             if reclaimed := supervisor.reclaim_orphans():
                 progress(f"ended {len(reclaimed)} processes that an earlier supervisor left")
             _require_free(settings)
             progress("starting supervisord, Envoy and control")
             _write_settings(home)
             envoy_of(home).prepare()
+            # Control writes the services anew, with today's settings and for the versions that the log says.
+            supervisor.forget_programs()
             for program in _programs(home):
                 supervisor.write(program)
             supervisor.start()
@@ -78,6 +85,8 @@ def bring_down(settings: Settings) -> None:
         supervisor_of(home).shut_down()
         for path in (home.control_socket, home.envoy_socket, home.supervisor_socket):
             path.unlink(missing_ok=True)
+        if home.sockets != home.run and home.sockets.exists() and not any(home.sockets.iterdir()):
+            home.sockets.rmdir()
 
 
 def look(settings: Settings) -> Status:
@@ -147,9 +156,17 @@ def _programs(home: Home) -> tuple[Program, Program]:
             home.run / "control.log",
             mark,
             priority=900,
-            withheld=(),  # the aliases' thread writes to the stores
         ),
     )
+
+
+def _require_dead(supervisor: Supervisor) -> None:
+    """Starting anew ends whatever is left: that must not happen because supervisord was only slow to answer."""
+    if (pid := supervisor.living()) is not None:
+        raise UnreachableError(
+            f"supervisord (process {pid}) lives, but does not answer. What it keeps goes on. Where the machine is "
+            "busy, try again; else `noren down` ends it with all that it keeps, and `noren up` starts all anew."
+        )
 
 
 def _require_free(settings: Settings) -> None:

@@ -8,23 +8,22 @@ NAMES = frozenset(
     {
         *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TMPDIR", "TZ", "LD_LIBRARY_PATH"),
         *("PYTHONUTF8", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "BENTOML_DO_NOT_TRACK"),
-        *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"),  # where uv and pip keep caches and settings
+        *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"),  # where uv keeps its cache and settings
     }
 )
-PREFIXES = ("LC_", "NOREN_", "PIP_", "SSL_", "UV_")
+PREFIXES = ("LC_", "NOREN_", "SSL_")
 SUFFIX = "_proxy"
 """In either case: `https_proxy`, `NO_PROXY`."""
+INSTALLERS = ("PIP_", "UV_")
+"""Prefixes of what says where packages come from, sometimes with a password: for making environments only."""
 STORES = ("AWS_", "AZURE_", "DATABRICKS_", "GOOGLE_", "MLFLOW_")
-"""Prefixes of what opens tracking and artefact stores: control writes aliases there, nothing else that runs does."""
+"""Prefixes of what opens tracking and artefact stores: for control only, which writes aliases there."""
 DROPPED = frozenset(
     {
-        *(
-            "NOREN_MASTER",
-            "NOREN_CALLER",
-            "NOREN_RUN_FOLDER",
-            "NOREN_SUPERVISOR_SOCKET",
-        ),  # of one process only
-        "NOREN_TRACKING_URI",  # it may hold a password, and whoever needs it reads the home's settings
+        # Of one process only.
+        *("NOREN_MASTER", "NOREN_CALLER", "NOREN_RUN_FOLDER", "NOREN_SUPERVISOR_SOCKET"),
+        # It may hold a password, and whoever needs it reads the home's settings.
+        "NOREN_TRACKING_URI",
     }
 )
 """Ours, and still not handed on."""
@@ -39,9 +38,19 @@ def for_service(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if _is_plain(name)}
 
 
+def for_launch(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what making an environment may see: packages that are built run their own code.
+
+    >>> for_launch({"PIP_INDEX_URL": "http://packages", "AWS_SECRET_ACCESS_KEY": "secret"})
+    {'PIP_INDEX_URL': 'http://packages'}
+    """
+    return {name: value for name, value in environ.items() if _is_plain(name) or name.startswith(INSTALLERS)}
+
+
 def for_supervisor(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what supervisord gets: the services' variables, and the stores' for control; see `Program.withheld`."""
-    return {name: value for name, value in environ.items() if _is_plain(name) or name.startswith(STORES)}
+    """Return what supervisord gets: what any of its children needs; `launch` leaves out what is control's."""
+    given = (*INSTALLERS, *STORES)
+    return {name: value for name, value in environ.items() if _is_plain(name) or name.startswith(given)}
 
 
 def _is_plain(name: str) -> bool:

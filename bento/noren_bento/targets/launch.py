@@ -16,7 +16,7 @@ from pathlib import Path
 from noren_bento.bento_build.environment import prepare_environment, python_of
 from noren_bento.errors import NorenError
 from noren_bento.settings import Settings, load_settings
-from noren_bento.targets.inherited import for_service
+from noren_bento.targets.inherited import for_launch, for_service
 
 KEEP_ALIVE_SECONDS = 300
 """An idle connection is closed by the service after this long. Whoever keeps connections to it must close them earlier:
@@ -93,6 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--state", type=Path, required=True)
     given = parser.parse_args(arguments)
+    for name in os.environ.keys() - for_launch(os.environ).keys():
+        del os.environ[name]
     try:
         command = prepare_command(
             given.bento,

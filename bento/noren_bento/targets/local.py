@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
-import json
-import socket
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +12,8 @@ from numpy.typing import NDArray
 from noren_bento.home import Home
 from noren_bento.profile.window import Layout
 from noren_bento.serving.counts import read_counts
+from noren_bento.targets.logs import last_words
+from noren_bento.targets.ports import free_port, is_taken, serves
 from noren_bento.targets.supervisor import MARK, Program, ProgramState, Supervisor
 from noren_bento.traffic.envoy_config import Upstream
 
@@ -27,9 +25,9 @@ START_SECONDS = 15
 START_RETRIES = 2
 FAILED_STARTS = 2
 """So many in a row, and it has a problem; one can be an accident."""
-_ANSWER_BYTES = 65_536
 _VERSION = "NOREN_VERSION"
 _PORT = "NOREN_PORT_OF_VERSION"
+_UP = ("STARTING", "RUNNING")
 _DOWN = ("BACKOFF", "FATAL", "EXITED", "STOPPED")
 
 
@@ -54,22 +52,22 @@ class _Starts:
 
 
 class LocalTarget:
-    """Starts, watches and ends services; what it says comes from supervisord, /readyz and /version.
+    """Starts, watches and ends services; what it says comes from supervisord, /version and /readyz.
 
-    It remembers only which process it has asked for its version, and how many starts in a row it has seen.
+    It remembers only how many starts in a row it has seen.
     """
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, *, retry_seconds: float = RETRY_SECONDS) -> None:
         self.home = home
         self.supervisor = Supervisor(home.run, socket=home.supervisor_socket, mark=home.mark)
-        self._asked: dict[str, tuple[int, int]] = {}
+        self._retry_seconds = retry_seconds
         self._starts: dict[str, _Starts] = {}
 
     def ensure(self, version: str, bento_path: Path) -> None:
         """Make sure that this version's service runs; returns at once, `instances` says what came of it.
 
         A port is chosen once and kept across restarts, unless another program has taken it since. A service on which
-        supervisord gave up is started anew after RETRY_SECONDS.
+        supervisord gave up is started anew after `retry_seconds`.
         """
         state = self.supervisor.states().get(_name(version))
         kept = self._programs().get(version)
@@ -77,14 +75,13 @@ class LocalTarget:
         if (state is None or state.state in _DOWN) and is_taken(port):
             port = free_port()
         program = self._program(version, bento_path, port)
-        if program != kept or _is_due(state, port):
+        if program != kept or self._is_due(state, port):
             self.home.version_folder(version).mkdir(parents=True, exist_ok=True)
             self.supervisor.add(program)
 
     def retire(self, version: str) -> None:
         """Begin to end this version's service."""
         self.supervisor.remove(_name(version))
-        self._asked.pop(version, None)
         self._starts.pop(version, None)
 
     def sweep(self) -> None:
@@ -129,23 +126,13 @@ class LocalTarget:
         return {dict(one.environment)[_VERSION]: one for one in found if one.name.startswith(_PREFIX)}
 
     def _instance(self, version: str, port: int, state: ProgramState | None) -> Instance:
-        ready = state is not None and self._is_ready(version, port, state)
+        ready = state is not None and state.state in _UP and serves(port, version)
         problem = ""
         if self._failed_starts(version, state, ready=ready) >= FAILED_STARTS or _gave_up(state):
             log = self.home.version_folder(version) / "service.log"
             problem = f"{last_words(log)} (log: {log})"
         upstream = Upstream(version, "127.0.0.1", port)
-        return Instance(upstream, ready=ready, problem=problem, known=not _is_due(state, port))
-
-    def _is_ready(self, version: str, port: int, state: ProgramState) -> bool:
-        """Whether this process serves this version: it may be another one's port by now, so it is asked once."""
-        if state.state not in ("STARTING", "RUNNING"):
-            return False
-        if self._asked.get(version) != (state.pid, port):
-            if version_at(port) != version:
-                return False
-            self._asked[version] = (state.pid, port)
-        return answers_ready(port)
+        return Instance(upstream, ready=ready, problem=problem, known=not self._is_due(state, port))
 
     def _failed_starts(self, version: str, state: ProgramState | None, *, ready: bool) -> int:
         """How many starts in a row have failed: all that were seen since it was last ready, but for one that runs."""
@@ -158,6 +145,16 @@ class LocalTarget:
             self._starts[version] = starts
         return starts.number - (state.state not in _DOWN)
 
+    def _is_due(self, state: ProgramState | None, port: int) -> bool:
+        """Whether `ensure` has something to do."""
+        if state is None:
+            return True
+        if state.state == "FATAL":
+            return state.quiet_seconds >= self._retry_seconds or is_taken(port)
+        if state.state == "BACKOFF":
+            return is_taken(port)
+        return state.ended
+
 
 def _name(version: str) -> str:
     return _PREFIX + version.replace("/", "-")
@@ -169,79 +166,3 @@ def _port(program: Program) -> int:
 
 def _gave_up(state: ProgramState | None) -> bool:
     return state is not None and state.state == "FATAL"
-
-
-def _is_due(state: ProgramState | None, port: int) -> bool:
-    """Whether `ensure` has something to do."""
-    if state is None:
-        return True
-    if state.state == "FATAL":
-        return state.quiet_seconds >= RETRY_SECONDS or is_taken(port)
-    if state.state == "BACKOFF":
-        return is_taken(port)
-    return state.ended
-
-
-def answers_ready(port: int, *, timeout: float = 1.0) -> bool:
-    """Whether the service on this loopback port answers /readyz with 200."""
-    return _get(port, "/readyz", timeout) is not None
-
-
-def version_at(port: int, *, timeout: float = 1.0) -> str | None:
-    """Return the version that serves on this loopback port; None where none does, or does not yet."""
-    try:
-        told = json.loads(_get(port, "/version", timeout) or b"null")
-    except ValueError:
-        return None  # another program
-    return told.get("model") if isinstance(told, dict) else None
-
-
-def _get(port: int, path: str, timeout: float) -> bytes | None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        body = answer.read(_ANSWER_BYTES)
-        return body if answer.status == http.client.OK else None
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
-
-
-def wait_ready(port: int, seconds: float) -> bool:
-    """Wait until the service answers /readyz; say whether it did."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if answers_ready(port):
-            return True
-        time.sleep(0.05)
-    return False
-
-
-def free_port() -> int:
-    """Return a loopback port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def is_taken(port: int) -> bool:
-    """Whether no service could listen on this loopback port now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return True
-        return False
-
-
-def last_words(log: Path, lines: int = 3) -> str:
-    """Return the last lines that a process wrote, for a message."""
-    if not log.exists():
-        return "it wrote no log"
-    with log.open("rb") as file:
-        file.seek(max(0, file.seek(0, 2) - 4000))
-        tail = file.read().decode(errors="replace").strip().splitlines()
-    return " / ".join(line.strip() for line in tail[-lines:])[-600:]

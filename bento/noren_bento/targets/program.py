@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from noren_bento.errors import NorenError
-from noren_bento.targets.inherited import STORES
+from noren_bento.targets.logs import LOG_BYTES
 
 RUN = "NOREN_RUN_FOLDER"
 SOCKET = "NOREN_SUPERVISOR_SOCKET"
@@ -32,8 +32,6 @@ class Program:
     """Higher ones are ended first: control before what it looks after."""
     start_seconds: int = 1
     """What ends sooner than this has failed to start."""
-    withheld: tuple[str, ...] = STORES
-    """Prefixes of the variables of supervisord's that it does not get."""
 
 
 def program_to_json(program: Program) -> bytes:
@@ -60,7 +58,8 @@ chmod=0700
 
 [supervisord]
 logfile=%(ENV_{RUN})s/supervisord.log
-logfile_maxbytes=5MB
+logfile_maxbytes={LOG_BYTES}
+logfile_backups=2
 pidfile=%(ENV_{RUN})s/supervisord.pid
 childlogdir=%(ENV_{RUN})s
 directory=%(ENV_{RUN})s
@@ -93,12 +92,8 @@ def _command(program: Program) -> tuple[str, ...]:
     Variables are set by `env`, whose arguments hold what supervisord's `environment=` cannot. It stands before the
     shell, so that it never takes a command with `=` in its path for one more variable.
     """
-    prefixes = "|".join(program.withheld)
-    names = f"awk 'BEGIN{{for(n in ENVIRON)if(n~/^({prefixes})[A-Za-z0-9_]*$/)print n}}'"
-    forget = f'for name in $({names}); do unset "$name"; done; ' if prefixes else ""
-    script = f'log=$1; shift; {forget}exec "$@" >>"$log" 2>&1'
     settings = tuple(f"{name}={value}" for name, value in program.environment)
-    shell = ("/bin/sh", "-c", script, "noren", str(program.log))
+    shell = ("/bin/sh", "-c", 'log=$1; shift; exec "$@" >>"$log" 2>&1', "noren", str(program.log))
     return ("/usr/bin/env", *settings, *shell, *program.command)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import psutil
 
 from noren_bento.errors import NorenError, UnreachableError
 from noren_bento.targets.inherited import for_supervisor
@@ -81,6 +82,11 @@ class Supervisor:
             _replace(path, text)
         return changed
 
+    def forget_programs(self) -> None:
+        """Write down that nothing is to run any more; for a supervisord that is not running."""
+        for path in self.programs_folder.glob("*.json"):
+            path.unlink()
+
     def programs(self) -> dict[str, Program]:
         """What is to run, by name, whether supervisord knows of it or not."""
         found = {}
@@ -110,15 +116,28 @@ class Supervisor:
         except subprocess.TimeoutExpired:
             raise NorenError(f"supervisord did not start within 30 s. Its log: {self.folder}.") from None
         if done.returncode:
-            raise NorenError(f"supervisord did not start: {(done.stderr or done.stdout).strip()[-500:]}")
+            words = " / ".join((done.stderr or done.stdout).strip().splitlines()[-2:])
+            raise NorenError(
+                f"supervisord did not start: {words[-500:]} (log: {self.folder}/supervisord.log)"
+            )
 
     def is_running(self) -> bool:
-        """Whether supervisord answers."""
+        """Whether supervisord answers, and is not about to end."""
         try:
             with self._proxy() as rpc:
                 return bool(rpc.supervisor.getState()["statename"] == "RUNNING")
-        except UnreachableError:
+        except NorenError:
             return False
+
+    def living(self) -> int | None:
+        """Process id of this folder's supervisord where it lives, whether it answers or not."""
+        for process in marked_processes(self.mark):
+            try:
+                if "supervisor.supervisord" in process.cmdline():
+                    return int(process.pid)
+            except psutil.Error:
+                continue  # gone since
+        return None
 
     def pid(self) -> int:
         """Process id of supervisord."""
@@ -189,9 +208,12 @@ class Supervisor:
             with self._proxy() as rpc:
                 rpc.supervisor.shutdown()
             wait_gone(pid, seconds)
-        except UnreachableError:
-            pass  # not running: only orphans may be left
-        end(marked_processes(self.mark))
+        except NorenError:
+            pass  # not running, ending already, or hung: what is left gets signals
+        # More than once: a supervisord that did not hear us may have started something anew meanwhile.
+        for _ in range(3):
+            if not end(marked_processes(self.mark)):
+                break
 
     def reclaim_orphans(self) -> tuple[int, ...]:
         """End processes of this home that neither a supervisord nor a living caller keeps; return their ids."""
@@ -217,9 +239,14 @@ class Supervisor:
             yield xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
         except xmlrpc.client.Fault as fault:
             raise NorenError(f"supervisord refused: {fault.faultString}. Its log: {self.folder}.") from None
+        except TimeoutError:
+            raise UnreachableError(
+                f"supervisord did not answer within {ANSWER_SECONDS:.0f} s. Where the machine is busy, wait; where it "
+                "hangs, `noren down` ends it with all that it keeps, and `noren up` starts all anew."
+            ) from None
         except (OSError, http.client.HTTPException) as error:
             raise UnreachableError(
-                f"supervisord does not answer ({error}). `noren up` starts it and takes back what still runs."
+                f"supervisord is not running ({error}). `noren up` starts it and takes back what still runs."
             ) from None
         finally:
             transport.close()

@@ -16,8 +16,9 @@ from noren_bento.errors import NorenError
 from noren_bento.home import Home
 from noren_bento.settings import Settings
 from noren_bento.targets.launch import prepare_command
-from noren_bento.targets.local import answers_ready, free_port, last_words
+from noren_bento.targets.logs import last_words
 from noren_bento.targets.marked import CALLER, MARK, this_caller
+from noren_bento.targets.ports import answers_ready, free_port
 
 READY_SECONDS = 60.0
 END_SECONDS = 8.0

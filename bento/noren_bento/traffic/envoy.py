@@ -8,7 +8,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -17,7 +17,7 @@ from noren_bento.errors import UnreachableError
 from noren_bento.release.evidence import ArmCounts
 from noren_bento.release.route import Route
 from noren_bento.traffic import envoy_config as config
-from noren_bento.traffic.access_log import LogRead, read_log
+from noren_bento.traffic.access_log import AccessLog, LogRead
 from noren_bento.traffic.envoy_config import Listener, Upstream
 from noren_bento.unix_http import call
 
@@ -28,7 +28,7 @@ class Envoy:
     def __init__(self, listener: Listener) -> None:
         self.listener = listener
         self.folder = Path(listener.folder)
-        self.access_log = self.folder / "access.log"
+        self.access_log = AccessLog(self.folder / "access.log")
         self.bootstrap_file = self.folder / "bootstrap.json"
         self._written: dict[str, str] = {}
 
@@ -95,20 +95,30 @@ class Envoy:
         return total("champion"), total("candidate")
 
     def log_size(self) -> int:
-        """Bytes of the access log now."""
-        return self.access_log.stat().st_size if self.access_log.exists() else 0
+        """Bytes that the access log has had until now."""
+        return self.access_log.size()
 
     def read_log(self, offset: int) -> LogRead:
         """Read the access log from an offset on."""
-        return read_log(self.access_log, offset)
+        return self.access_log.read(offset)
+
+    def rotate_log(self) -> None:
+        """Keep the access log from growing without end; no cursor moves and no line is lost."""
+        self.access_log.rotate(self.reopen_log)
+
+    def reopen_log(self) -> None:
+        """Make Envoy open its access log anew; it does so a moment later."""
+        self._ask("/reopen_logs", method="POST")
 
     def _get(self, path: str, **params: str) -> Any:
-        target = f"{path}?{urlencode(params)}" if params else path
+        return self._ask(f"{path}?{urlencode(params)}" if params else path, read=json.loads)
+
+    def _ask(self, target: str, *, method: str = "GET", read: Callable[[bytes], Any] = bytes) -> Any:
         try:
-            status, body = call(Path(self.listener.admin_socket), target, timeout=2.0)
+            status, body = call(Path(self.listener.admin_socket), target, method=method, timeout=2.0)
             if status != http.client.OK:
                 raise ValueError(f"status {status}")
-            return json.loads(body)
+            return read(body)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise UnreachableError(
                 f"Envoy's admin socket does not answer ({type(error).__name__}). `noren status` shows what runs; "

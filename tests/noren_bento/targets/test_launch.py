@@ -4,8 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -15,7 +13,8 @@ import pytest
 from noren_bento.bento_build.build import Build
 from noren_bento.settings import Settings
 from noren_bento.targets.launch import KEEP_ALIVE_SECONDS, serve_command
-from noren_bento.targets.local import answers_ready, free_port, wait_ready
+from noren_bento.targets.ports import answers_ready, free_port, wait_ready
+from tests.noren_bento.targets.waiting import until
 
 
 def test_the_service_gets_its_own_home_counts_and_no_telemetry(tmp_path: Path) -> None:
@@ -58,13 +57,6 @@ def launch(build: Build, settings: Settings, state: Path, port: int) -> subproce
         )
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come to hold"
-        time.sleep(0.02)
-
-
 @pytest.mark.slow
 def test_a_killed_master_takes_its_workers_along_so_that_the_next_can_start(
     built: Build, build_settings: Settings, tmp_path: Path
@@ -75,7 +67,7 @@ def test_a_killed_master_takes_its_workers_along_so_that_the_next_can_start(
     try:
         assert wait_ready(port, 60), (tmp_path / "service.log").read_text()
         workers = psutil.Process(first.pid).children(recursive=True)
-        wait_until(lambda: len(psutil.Process(first.pid).children()) == 2)
+        until(lambda: len(psutil.Process(first.pid).children()) == 2)
         first.send_signal(signal.SIGKILL)
         first.wait()
         assert not psutil.wait_procs(workers, timeout=6)[1]
@@ -101,13 +93,13 @@ def test_a_killed_worker_is_replaced_and_what_it_counted_is_kept(
     try:
         assert wait_ready(port, 60), (tmp_path / "service.log").read_text()
         counts = tmp_path / "state" / "counts"
-        wait_until(lambda: len(list(counts.glob("*.counts"))) == 2)
+        until(lambda: len(list(counts.glob("*.counts"))) == 2)
         row = {f"n{place}": 0.5 for place in range(4)}
         for _ in range(40):
             assert httpx.post(f"http://127.0.0.1:{port}/predict", json={"rows": [row]}).status_code == 200
-        wait_until(lambda: 'noren_requests_total{model="served/1"} 40' in metrics(port))
+        until(lambda: 'noren_requests_total{model="served/1"} 40' in metrics(port))
         psutil.Process(master.pid).children(recursive=True)[0].kill()
-        wait_until(lambda: len(list(counts.glob("*.counts"))) == 3, 30)
+        until(lambda: len(list(counts.glob("*.counts"))) == 3, 30)
         assert answers_ready(port)
         assert 'noren_requests_total{model="served/1"} 40' in metrics(port)
     finally:

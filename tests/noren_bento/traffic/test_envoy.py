@@ -2,127 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
 
 from noren_bento.release.route import Route
-from noren_bento.traffic.access_log import count, read_log
+from noren_bento.traffic.access_log import count
 from noren_bento.traffic.envoy import Envoy
-from noren_bento.traffic.envoy_config import Listener, Upstream
+from tests.noren_bento.traffic.bench import Bench
 
 pytestmark = pytest.mark.slow
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Service:
-    """An HTTP server that answers POSTs as it is told to."""
-
-    def __init__(self, name: str) -> None:
-        self.name, self.behaviour, self.headers = name, "good", {}
-        service = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers.get("content-length", 0)))
-                service.headers = dict(self.headers)
-                if service.behaviour == "hangs":
-                    time.sleep(3)
-                body = json.dumps({"model": service.name}).encode()
-                self.send_response({"fails": 500, "refuses": 422}.get(service.behaviour, 200))
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        class Server(ThreadingHTTPServer):
-            request_queue_size = 128
-            daemon_threads = True
-
-            def handle_error(self, *args: object) -> None:
-                pass  # a peer that reset a connection is part of the test
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-
-
-class Bench:
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        listener = Listener("127.0.0.1", self.port, str(folder), str(folder / "admin.sock"), 1_000_000)
-        self.envoy = Envoy(listener)
-        boot = self.envoy.prepare()
-        self.champion, self.candidate = Service("m/1"), Service("m/2")
-        self.upstreams = {
-            service.name: Upstream(service.name, "127.0.0.1", service.port)
-            for service in (self.champion, self.candidate)
-        }
-        binary = Path(sys.executable).parent / "envoy"
-        arguments = ["-c", str(boot), "--concurrency", "1", "--use-dynamic-base-id", "--service-node", "n1"]
-        arguments += [
-            "--service-cluster",
-            "noren",
-            "--file-flush-interval-msec",
-            "100",
-            "--log-level",
-            "error",
-        ]
-        self.process = subprocess.Popen([binary, *arguments], start_new_session=True)
-        deadline = time.monotonic() + 20
-        while not self.envoy.is_live() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert self.envoy.is_live()
-
-    def apply(self, route: Route) -> None:
-        self.envoy.apply([route], self.upstreams)
-        until = time.monotonic() + 5
-        while time.monotonic() < until:
-            if self.post()[0] != 404:
-                return
-            time.sleep(0.02)
-        raise AssertionError("the route did not appear")
-
-    def post(self, headers: dict[str, str] | None = None) -> tuple[int, str, str]:
-        answer = httpx.post(
-            f"http://127.0.0.1:{self.port}/m/predict", content=b"{}", headers=headers, timeout=10
-        )
-        body = answer.json()
-        return (
-            answer.status_code,
-            answer.headers.get("x-noren-chosen", ""),
-            body.get("model", body.get("error")),
-        )
-
-    def close(self) -> None:
-        os.kill(self.process.pid, signal.SIGTERM)
-        self.process.wait(10)
-        self.champion.close()
-        self.candidate.close()
 
 
 @pytest.fixture
@@ -166,7 +59,7 @@ def test_what_a_candidate_fails_is_answered_by_the_champion_and_counted(bench: B
     assert totals == (chosen.count("m/1"), chosen.count("m/2"))
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
-        failures = read_log(bench.envoy.access_log, 0).failures
+        failures = bench.envoy.read_log(0).failures
         if len(failures) >= chosen.count("m/2"):
             break
         time.sleep(0.05)
