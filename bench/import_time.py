@@ -1,4 +1,4 @@
-"""How long `import noren` takes, beside what a notebook has imported anyway.
+"""How long `import noren`, `%load_ext noren` and the shell command take, beside what a notebook has imported anyway.
 
 Each run is a fresh interpreter; the statements take turns, so that a busy moment hits all of them alike.
 """
@@ -12,12 +12,15 @@ import time
 from statistics import median
 
 RUNS = 15
+SHELL = "from noren.cli import main;"
 STATEMENTS = {
     "nothing": "pass",
     "import noren": "import noren",
     "import IPython": "import IPython",
     "import IPython, %load_ext noren": "import IPython, noren, noren.magics, noren.cards",
-    "import noren.cli (the shell command)": "import noren.cli",
+    "import IPython, the first verb": "import IPython, noren.magics, noren.cards, noren.handle",
+    "noren --version": f"{SHELL} main(['--version'], standalone_mode=False)",
+    "noren deploy --help": f"{SHELL} main(['deploy', '--help'], standalone_mode=False)",
     "import pandas": "import pandas",
     "import sklearn.pipeline": "import sklearn.pipeline",
     "import mlflow": "import mlflow",

@@ -27,12 +27,37 @@ def found_after(statement: str, watched: str, folder: Path) -> list[str]:
     )
     assert done.returncode == 0, done.stderr
     assert list(folder.iterdir()) == [], "an import wrote files"
-    return done.stdout.split()
+    return done.stdout.splitlines()[-1].split()
 
 
 @pytest.mark.parametrize("package", ["noren", "noren_bento", "noren_lab"])
 def test_importing_a_package_imports_nothing_heavy_and_writes_nothing(package: str, tmp_path: Path) -> None:
     assert found_after(f"import {package}", HEAVY, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import noren.cli",
+        "from noren.cli import main; main(['deploy', '--help'], standalone_mode=False)",
+        "from noren.cli import main; main(['--version'], standalone_mode=False)",
+    ],
+)
+def test_the_shell_command_explains_itself_without_anything_heavy(statement: str, tmp_path: Path) -> None:
+    assert found_after(statement, HEAVY, tmp_path) == []
+
+
+def test_load_ext_imports_nothing_heavy_that_ipython_has_not(tmp_path: Path) -> None:
+    shell = "from IPython.core.interactiveshell import InteractiveShell as S; S.instance()"
+    load = f"{shell}.run_line_magic('load_ext', 'noren')"
+    environment = "import os; os.environ['IPYTHONDIR'] = os.devnull"
+    before = found_after(f"{environment}; {shell}", HEAVY, tmp_path)
+    assert found_after(f"{environment}; {load}", HEAVY, tmp_path) == before
+
+
+def test_what_talks_to_control_needs_no_sqlalchemy_and_no_numpy(tmp_path: Path) -> None:
+    statement = "import noren; noren.Release; import noren_bento.control.client"
+    assert found_after(statement, f"{SLOW} sqlalchemy numpy", tmp_path) == []
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The Python API: what each magic and shell command calls."""
 
-# ruff: noqa: PLC0415 -- heavy libraries are imported by the call that needs them
+# ruff: noqa: PLC0415 -- each call imports what it needs, so that `%load_ext noren` and `noren --help` are quick
 
 from __future__ import annotations
 
@@ -8,21 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from noren.handle import Release
-from noren.ring import Ring, Task
-from noren.tables import ReleasesTable, StatusTable
-from noren_bento.control.client import ControlClient
-from noren_bento.drift.report import DriftReport
+from noren.naming import model_of
 from noren_bento.errors import NotFoundError
-from noren_bento.release import event as ev
-from noren_bento.release.plan import Plan
-from noren_bento.release.release import Release as Folded
-from noren_bento.release.release import release_to_roll_back
-from noren_bento.release.version import ModelVersion
 from noren_bento.settings import load_settings
 
 if TYPE_CHECKING:
+    from noren.handle import Release
+    from noren.tables import ReleasesTable, StatusTable
     from noren_bento.bento_build.build import Build
+    from noren_bento.control.client import ControlClient
+    from noren_bento.drift.report import DriftReport
+    from noren_bento.release.plan import Plan
+    from noren_bento.release.release import Release as Folded
+    from noren_bento.release.version import ModelVersion
     from noren_validation.validation import Validation
 
 Split = tuple[Any, Any]
@@ -32,16 +30,21 @@ Split = tuple[Any, Any]
 def tag(
     model: object, name: str, *, train: Split, test: Split, with_modules: Sequence[str | Path] = ()
 ) -> ModelVersion:
-    """Give a fitted model an identity: a version in MLflow with signature, Profile, metrics, digest and lineage.
+    """Make a version of a fitted model, stored in MLflow: what it takes, how good it is, where it comes from.
 
-    The same fitted model again is the same version. `with_modules` are your own .py files that the model's classes
-    come from; they travel with it. Raises NorenError for what production could not load or check.
+    `train` and `test` are pairs (X, y): reference data, and hold-out data that the model has not seen. The same
+    fitted model again is the same version. `with_modules` are your own .py files that the model's classes come from;
+    they travel with it. Raises NorenError for what production could not load or check.
     """
+    from noren.ring import Ring
+
     return Ring(load_settings()).tag(model, name, train=train, test=test, with_modules=with_modules)
 
 
 def build(version: ModelVersion | str) -> Build:
     """Build the BentoML service of a tagged version; it answers with ONNX Runtime where that is proven equal."""
+    from noren.ring import Ring
+
     return Ring(load_settings()).build(version)
 
 
@@ -50,17 +53,25 @@ def validate(version: ModelVersion | str, notebooks: Sequence[str | Path] | None
 
     `notebooks` are your own instead of the packaged suite. A failed check is a verdict in the result, not an error.
     """
+    from noren.ring import Ring
+
     return Ring(load_settings()).validate(version, notebooks)
 
 
-def canary(version: ModelVersion | str, *, plan: Plan | None = None, wait: bool = False) -> Release:
-    """Release a tagged version: build and validate what is missing, then give it traffic by the plan.
+def canary(
+    version: ModelVersion | str,
+    *,
+    plan: Plan | None = None,
+    notebooks: Sequence[str | Path] | None = None,
+    wait: bool = False,
+) -> Release:
+    """Release a tagged version, as `deploy` does: build and validate it, then give it requests by the plan.
 
-    With a model's name instead of a version, show what its latest release does.
+    With a model's name instead of a version, show what its latest release does; plan and notebooks are left alone.
     """
     if isinstance(version, str) and "/" not in version:
         return _shown(release(version), wait=wait)
-    return deploy(version, plan=plan, wait=wait)
+    return deploy(version, plan=plan, notebooks=notebooks, wait=wait)
 
 
 def deploy(
@@ -74,13 +85,22 @@ def deploy(
     notebooks: Sequence[str | Path] | None = None,
     wait: bool = False,
 ) -> Release:
-    """Take a model the whole way: tag, build, validate, start as a canary (or go live where nothing is yet).
+    """Take a model the whole way: tag, build, validate, then give it requests.
 
-    `model` is a fitted model with `name`, `train` and `test`, or a tagged version such as `"churn/3"`. Returns as
-    soon as the candidate has traffic; with `wait` when it is promoted or rolled back. The same model again is the
-    same version, and a running release is shown, not started again. Ctrl-C before the start undoes the release;
-    after it, it only stops watching. Raises NorenError when the gate is closed, with the report's path.
+    `model` is a fitted model with `name`, `train` and `test`, each a pair (X, y), or a tagged version such as
+    `"churn/3"`. Where a version of the model serves already, the new one starts as a canary and gets its share of the
+    requests by the plan; the first version goes live when it has passed its validation and its reference rows.
+    `with_modules` are your own .py files that the model's classes come from, `notebooks` validation notebooks of your
+    own instead of the packaged suite.
+
+    Returns as soon as the candidate gets requests, or waits for an approval that the plan asks for; with `wait` when
+    it is promoted or rolled back. The same model again is the same version, and a running release is shown, not
+    started again. Ctrl-C before the candidate gets requests undoes the release; later, it only stops watching.
+    Raises NorenError when a check fails or cannot be answered, with the report's path.
     """
+    from noren.ring import Ring, Task
+    from noren_bento.release.plan import Plan
+
     task = Task(model, name, train, test, with_modules=with_modules, notebooks=notebooks, plan=plan or Plan())
     started = Ring(load_settings()).deploy(task)
     return _shown(started, wait=wait)
@@ -91,30 +111,47 @@ def release(name: str) -> Release:
 
     A version such as `churn/3` stands for its model while it is the latest candidate; else raises NotFoundError.
     """
+    from noren.handle import Release
+    from noren_bento.control.client import ControlClient
+
     settings = load_settings()
     return Release(_latest(ControlClient(settings), name).id, settings)
 
 
 def releases() -> ReleasesTable:
-    """What is released and running, a line each."""
-    client = ControlClient(load_settings())
-    return ReleasesTable(client.releases())
+    """What is released and what share of the requests it gets, the latest first."""
+    from noren.tables import ReleasesTable
+    from noren_bento.control.client import ControlClient
+
+    return ReleasesTable(ControlClient(load_settings()).releases())
 
 
 def approve(name: str, *, note: str = "") -> Release:
     """Approve the latest release of a model; who deployed it cannot. Void when the model changes."""
+    from noren_bento.release.event import Approved
+
     found = release(name)
-    found.client.append(found.id, ev.Approved(found.now.digest, note), why=note or "approved")
+    found.client.append(found.id, Approved(found.now.digest, note), why=note or "approved")
     return found
 
 
 def promote(name: str) -> Release:
-    """Make the running canary the champion now, without waiting for more evidence."""
+    """Give the running canary all requests now, without waiting for more evidence; return when it has them.
+
+    Raises NorenError where it was rolled back first.
+    """
     return release(name).promote()
 
 
 def rollback(name: str) -> Release:
-    """Take all traffic from the running candidate; without one, from the champion, for the version before it."""
+    """Take all requests from the running canary; without one, go back to the version before the one that serves.
+
+    Returns when it is done.
+    """
+    from noren.handle import Release
+    from noren_bento.control.client import ControlClient
+    from noren_bento.release.release import release_to_roll_back
+
     settings = load_settings()
     client = ControlClient(settings)
     latest = _latest(client, name)
@@ -127,7 +164,9 @@ def drift(name: str) -> DriftReport:
 
     Raises NotFoundError when nothing serves, or when `name` is a version that does not.
     """
-    model = _model_of(name)
+    from noren_bento.control.client import ControlClient
+
+    model = model_of(name)
     report = ControlClient(load_settings()).drift(model or name)
     if model and report.version != name:
         raise NotFoundError(
@@ -152,13 +191,14 @@ def down() -> None:
 
 def status() -> StatusTable:
     """What runs."""
+    from noren.tables import StatusTable
     from noren_bento.control.processes import look
 
     return StatusTable(look(load_settings()))
 
 
 def _latest(client: ControlClient, name: str) -> Folded:
-    model = _model_of(name)
+    model = model_of(name)
     if not model:
         return client.release(name)
     latest = client.release(model)
@@ -168,12 +208,6 @@ def _latest(client: ControlClient, name: str) -> Folded:
             f"{latest.state}. Give the name: {model}."
         )
     return latest
-
-
-def _model_of(text: str) -> str:
-    """Return the model's name of a version such as `churn/3`; empty for anything else."""
-    name, _, number = text.rpartition("/")
-    return name if number.isdecimal() and "/" not in name else ""
 
 
 def _shown(handle: Release, *, wait: bool) -> Release:

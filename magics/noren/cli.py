@@ -1,23 +1,28 @@
-"""The shell command `noren`: the same verbs as the magics and the Python API."""
+"""The shell command `noren`: the same verbs as the magics and the Python API, whose functions it calls."""
 
 # ruff: noqa: PLC0415 -- each command imports what it needs, so that `noren --help` is quick
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from noren import api
-from noren.handle import Release
-from noren.wording import UNKNOWN, odds
+from noren import api, options
+from noren.naming import imported, model_of, pair_of
+from noren.options import with_options
 from noren_bento.errors import NorenError
 from noren_bento.release.plan import Plan
+
+if TYPE_CHECKING:
+    from noren.handle import Release
+
+Paths = tuple[str, ...]
 
 
 class _Group(click.Group):
@@ -39,60 +44,46 @@ def main(home: Path | None) -> None:
         os.environ["NOREN_HOME"] = str(home)
 
 
-def _plan_options(function: Any) -> Any:
-    for option in (
-        click.option("--steps", default="10,50", show_default=True, help="Shares of the canary in percent."),
-        click.option("--hold", default=30.0, show_default=True, help="Shortest seconds at each share."),
-        click.option(
-            "--approval", is_flag=True, help="Wait for the approval of another person before traffic."
-        ),
-        click.option("--wait", is_flag=True, help="Wait for the end; exit 1 when it is rolled back."),
-    ):
-        function = option(function)
-    return function
-
-
-def _data_options(function: Any) -> Any:
-    for option in (
-        click.option(
-            "--train", required=True, metavar="MODULE:NAME", help="The pair (X, y) of the reference data."
-        ),
-        click.option(
-            "--test", required=True, metavar="MODULE:NAME", help="The pair (X, y) of the hold-out data."
-        ),
-        click.option(
-            "--with", "with_modules", multiple=True, metavar="FILE.py", help="A module that the model needs."
-        ),
-    ):
-        function = option(function)
-    return function
-
-
 @main.command()
-@click.argument("model", metavar="MODULE:NAME")
-@click.option("--name", required=True, help="Name under which it is released.")
-@_data_options
-def tag(model: str, name: str, train: str, test: str, with_modules: tuple[str, ...]) -> None:
-    """Tag a fitted model of an importable module, such as train:model."""
-    version = api.tag(_load(model), name, train=_load(train), test=_load(test), with_modules=with_modules)
+@click.argument("model")
+@with_options(options.NAME, *options.DATA)
+def tag(model: str, name: str | None, train: str, test: str, with_modules: Paths) -> None:
+    """Make a version of a fitted model.
+
+    It is stored in MLflow: what it takes, how good it is, where it comes from. MODEL is MODULE:NAME, such as
+    train:model for `model` in train.py; importing it must leave a fitted model. Names of data without a module are
+    looked up in the same one.
+    """
+    version = api.tag(
+        imported(model),
+        _required(name, f"noren tag {model}"),
+        train=_pair(train, model),
+        test=_pair(test, model),
+        with_modules=with_modules,
+    )
     click.echo(str(version))
 
 
 @main.command()
 @click.argument("version")
 def build(version: str) -> None:
-    """Build the bento of a tagged version, such as churn/3."""
+    """Build the service of a tagged version.
+
+    VERSION is such as churn/3; the service is a BentoML bento. Nothing is started.
+    """
     built = api.build(version)
     click.echo(f"{built.bento} answers with {built.runtime}: {built.because}\n{built.path}")
 
 
 @main.command()
 @click.argument("version")
-@click.option(
-    "--notebook", "notebooks", multiple=True, type=click.Path(exists=True), help="Instead of the suite."
-)
-def validate(version: str, notebooks: tuple[str, ...]) -> None:
-    """Run the validation notebooks; exit 1 when the gate is closed."""
+@with_options(options.NOTEBOOKS)
+def validate(version: str, notebooks: Paths) -> None:
+    """Run the validation notebooks on a version.
+
+    VERSION is such as churn/3. Writes a report; nothing is released. Exits with 1 when a check fails or cannot be
+    answered.
+    """
     validation = api.validate(version, notebooks or None)
     for verdict in validation.checks:
         click.echo(f"{verdict.outcome:7} {verdict.check}: {verdict.because}")
@@ -102,29 +93,64 @@ def validate(version: str, notebooks: tuple[str, ...]) -> None:
 
 
 @main.command()
-@click.argument("version")
-@_plan_options
-def deploy(version: str, steps: str, hold: float, approval: bool, wait: bool) -> None:
-    """Build, validate and release a tagged version, such as churn/3."""
-    release = api.deploy(version, plan=Plan.parse(steps, hold_seconds=hold, approval=approval))
-    click.echo(repr(release))
-    _wait_if(release, wait)
+@click.argument("model")
+@with_options(options.NAME, *options.DATA, *options.PLAN, options.NOTEBOOKS, options.WAIT)
+def deploy(
+    model: str,
+    name: str | None,
+    train: str,
+    test: str,
+    with_modules: Paths,
+    steps: str,
+    hold: float,
+    approval: bool,
+    notebooks: Paths,
+    wait: bool,
+) -> None:
+    """Take a model the whole way to production.
+
+    Tag, build, validate, then give it requests. MODEL is a tagged version, such as churn/3, or with --name a fitted
+    model as MODULE:NAME, such as train:model for `model` in train.py; names of data without a module are looked up in
+    the same one.
+
+    Where a version of the model serves already, the new one starts as a canary and gets its share of the requests by
+    the plan. The first version goes live when it has passed its validation and answered its reference rows. Exits
+    with 1 when a check fails, and with --wait when the candidate is rolled back.
+    """
+    tagged = bool(model_of(model))
+    release = api.deploy(
+        model if tagged else imported(model),
+        name if tagged else _required(name, f"noren deploy {model}"),
+        train=None if tagged else _pair(train, model),
+        test=None if tagged else _pair(test, model),
+        with_modules=with_modules,
+        notebooks=notebooks or None,
+        plan=Plan.parse(steps, hold_seconds=hold, approval=approval),
+    )
+    _tell(release, wait=wait)
 
 
 @main.command()
 @click.argument("version")
-@_plan_options
-def canary(version: str, steps: str, hold: float, approval: bool, wait: bool) -> None:
-    """Release a tagged version, or with a model's name show what its latest release does."""
-    release = api.canary(version, plan=Plan.parse(steps, hold_seconds=hold, approval=approval))
-    click.echo(repr(release))
-    _wait_if(release, wait)
+@with_options(*options.PLAN, options.NOTEBOOKS, options.WAIT)
+def canary(version: str, steps: str, hold: float, approval: bool, notebooks: Paths, wait: bool) -> None:
+    """Release a tagged version, or watch what runs.
+
+    VERSION is such as churn/3 and is released as by deploy; with a model's name, only its latest release is shown.
+    """
+    plan = Plan.parse(steps, hold_seconds=hold, approval=approval)
+    _tell(api.canary(version, plan=plan, notebooks=notebooks or None), wait=wait)
 
 
 @main.command()
 @click.argument("name")
 def drift(name: str) -> None:
-    """Show drift of the version that serves; exit 1 when columns are in alarm."""
+    """Show how far inputs and outputs have moved.
+
+    Those of the version that serves, from its reference data, by column. Exits with 1 when columns are in alarm.
+    """
+    from noren.wording import UNKNOWN, odds
+
     report = api.drift(name)
     for column in sorted((*report.columns, *report.outputs), key=lambda one: -one.log_evidence):
         mark = "drifts" if column.alarm else ""
@@ -138,28 +164,37 @@ def drift(name: str) -> None:
 @main.command()
 @click.argument("name")
 def promote(name: str) -> None:
-    """Make the running canary the champion now."""
+    """Give the running canary all requests now.
+
+    Without waiting for more evidence; a guardrail that fails first rolls it back.
+    """
     click.echo(repr(api.promote(name)))
 
 
 @main.command()
 @click.argument("name")
 def rollback(name: str) -> None:
-    """Take all traffic from the latest candidate."""
+    """Take all requests from the running canary.
+
+    Without a canary, go back to the version before the one that serves.
+    """
     click.echo(repr(api.rollback(name)))
 
 
 @main.command()
 @click.argument("name")
-@click.option("--note", default="", help="What you looked at.")
+@with_options(options.NOTE)
 def approve(name: str, note: str) -> None:
-    """Approve the latest release of a model; who deployed it cannot."""
+    """Approve the latest release of a model.
+
+    Where its plan asks for it; who deployed it cannot.
+    """
     click.echo(repr(api.approve(name, note=note)))
 
 
 @main.command()
 def releases() -> None:
-    """Show what is released and running."""
+    """Show all releases and their shares of requests."""
     click.echo(repr(api.releases()))
 
 
@@ -179,7 +214,10 @@ def show(name: str) -> None:
 @main.command()
 @click.argument("name")
 def report(name: str) -> None:
-    """Print the path of the latest release's validation report."""
+    """Print the path of the validation report.
+
+    Of the latest release of the model NAME.
+    """
     path = api.release(name).now.report
     if not path:
         raise NorenError(
@@ -191,7 +229,10 @@ def report(name: str) -> None:
 @main.command()
 @click.argument("name", required=False)
 def export(name: str | None) -> None:
-    """Print the event log as JSON lines, of one model's latest release or of all."""
+    """Print the event log as JSON lines.
+
+    Of one model's latest release, or without NAME of all releases.
+    """
     from noren_bento.control.client import ControlClient
     from noren_bento.settings import load_settings
     from noren_bento.stores.event_json import event_to_builtins
@@ -211,14 +252,17 @@ def up() -> None:
 
 @main.command()
 def down() -> None:
-    """End every process of this NOREN_HOME; releases go on at the next up."""
+    """End every process of this NOREN_HOME.
+
+    Models are not served any more; releases go on at the next up.
+    """
     api.down()
     click.echo("down")
 
 
 @main.command()
 def status() -> None:
-    """Show what runs; exit 1 when something does not."""
+    """Show what runs; exit with 1 when not all does."""
     table = api.status()
     click.echo(repr(table))
     if not (table.status.supervisor and table.status.envoy and table.status.control):
@@ -235,21 +279,20 @@ def config() -> None:
         click.echo(f"{one.name:15} {mask_credentials(str(one.value))}  ({one.source})")
 
 
-def _wait_if(release: Release, wait: bool) -> None:
+def _tell(release: Release, *, wait: bool) -> None:
+    click.echo(repr(release))
     if wait:
         click.echo(repr(release.wait()))
         if release.state != "promoted":
             sys.exit(1)
 
 
-def _load(target: str) -> Any:
-    """Import `module:name`, looking in the current folder first, as `python -m` does."""
-    module, colon, name = target.partition(":")
-    if not colon:
-        raise NorenError(f"{target!r} is not MODULE:NAME, such as train:model for `model` in train.py.")
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise NorenError(f"{target!r} cannot be imported: {error}.") from None
+def _required(name: str | None, command: str) -> str:
+    if name is None:
+        raise NorenError(f"The model needs a name: {command} --name churn")
+    return name
+
+
+def _pair(text: str, model: str) -> tuple[Any, Any]:
+    """X and y by name; a name without a module is in the model's."""
+    return pair_of(text, partial(imported, beside=model))

@@ -5,40 +5,29 @@ from __future__ import annotations
 import difflib
 import os
 from argparse import Namespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
-from noren import api
-from noren.handle import Release
-from noren.tables import ReleasesTable
-from noren_bento.drift.report import DriftReport
+from noren import api, options
+from noren.naming import model_of, pair_of
+from noren.options import Option
 from noren_bento.errors import NorenError
 from noren_bento.release.plan import Plan
 from noren_bento.release.version import ModelVersion
 
-_DATA = (
-    argument("--train", default="X_train,y_train", help="Names of X and y of the reference data. Default: %(default)s"),
-    argument("--test", default="X_test,y_test", help="Names of X and y of the hold-out data. Default: %(default)s"),
-    argument("--with", dest="with_modules", action="append", default=[], metavar="FILE.py",
-             help="A module of yours that the model needs; it travels with the model. May be repeated"),
-)  # fmt: skip
-_PLAN = (
-    argument("--steps", default="10,50", help="Shares of the canary in percent. Default: %(default)s"),
-    argument("--hold", type=float, default=30.0, help="Shortest seconds at each share. Default: %(default)s"),
-    argument(
-        "--approval", action="store_true", help="Wait for the approval of another person before traffic"
-    ),
-    argument("--wait", action="store_true", help="Wait until it is promoted or rolled back"),
-)
+if TYPE_CHECKING:
+    from noren.handle import Release
+    from noren.tables import ReleasesTable
+    from noren_bento.drift.report import DriftReport
 
 
 def _with(*arguments: Any) -> Any:
     def decorate(function: Any) -> Any:
         for one in reversed(arguments):
-            function = one(function)
+            function = (one.argument() if isinstance(one, Option) else one)(function)
         return magic_arguments()(function)
 
     return decorate
@@ -53,25 +42,32 @@ class NorenMagics(Magics):
     @no_var_expand
     @line_magic
     @_with(
-        argument("model", help="A fitted model (its variable), or a tagged version such as churn/3"),
-        argument("--name", help="Name under which it is released; needed for a model"),
-        *_DATA,
-        *_PLAN,
-        argument("--notebook", dest="notebooks", action="append", metavar="FILE.ipynb",
-                 help="A validation notebook of yours instead of the packaged suite. May be repeated"),
-        argument("--yes", action="store_true", help="Do it also in an unattended run (CI), where it else only plans"),
-    )  # fmt: skip
+        argument(
+            "model", help="A fitted model (its variable; needs --name), or a tagged version such as churn/3"
+        ),
+        options.NAME,
+        *options.DATA,
+        *options.PLAN,
+        options.NOTEBOOKS,
+        options.WAIT,
+        options.YES,
+    )
     def deploy(self, line: str) -> Release | None:
-        """Take a model the whole way: tag, build, validate, and start it as a canary (or live, where nothing is).
+        """Take a model the whole way: tag, build, validate, then give it requests.
 
-        The cell shows each stage as it runs, then the canary: traffic, errors and latency of both versions, the
-        guardrail's verdict and drift, with buttons to promote and to roll back. It returns as soon as the candidate
-        has traffic; the view goes on.
+        Where a version of the model serves already, the new one starts as a canary: a small share of the requests,
+        more as it proves itself, all when it is promoted, none when it fails more often. The first version goes live
+        when it has passed its validation and answered its reference rows.
+
+        The cell shows each stage as it runs, then the canary: requests, errors and latency of both versions, the
+        verdict, drift, and buttons to promote and to roll back. The cell ends when the candidate gets requests; the
+        view goes on.
 
         The same model again is the same version, and a running release is shown, not started again. Ctrl-C before
-        the start undoes the release; after it, it only stops watching.
+        the candidate gets requests undoes the release; later, it only stops watching.
 
             %deploy clf --name churn
+            %deploy clf --name churn --train X,y --test X_new,y_new
             %deploy churn/3 --steps 5,25,50 --hold 300 --wait
         """
         args = self._parse(self.deploy, line)
@@ -84,9 +80,9 @@ class NorenMagics(Magics):
         return api.deploy(
             model,
             args.name,
-            train=None if tagged else self._split(args.train),
-            test=None if tagged else self._split(args.test),
-            with_modules=args.with_modules,
+            train=None if tagged else self._pair(args.train),
+            test=None if tagged else self._pair(args.test),
+            with_modules=args.with_modules or (),
             notebooks=args.notebooks,
             plan=_plan(args),
             wait=args.wait,
@@ -94,27 +90,27 @@ class NorenMagics(Magics):
 
     @no_var_expand
     @line_magic
-    @_with(
-        argument("model", help="A fitted model (its variable)"), argument("--name", help="Its name"), *_DATA
-    )
+    @_with(argument("model", help="A fitted model (its variable)"), options.NAME, *options.DATA)
     def tag(self, line: str) -> ModelVersion:
-        """Give a fitted model an identity: a version in MLflow with signature, Profile, metrics and lineage.
+        """Make a version of a fitted model, stored in MLflow: what it takes, how good it is, where it comes from.
 
-        %tag clf --name churn
+        The same fitted model again is the same version. What comes back, such as churn/3, the other magics take.
+
+            %tag clf --name churn
         """
         args = self._parse(self.tag, line)
-        train, test = self._split(args.train), self._split(args.test)
+        train, test = self._pair(args.train), self._pair(args.test)
         if args.name is None:
             raise NorenError("The model needs a name: %tag " + args.model + " --name churn")
         return api.tag(
-            self._model(args.model), args.name, train=train, test=test, with_modules=args.with_modules
+            self._model(args.model), args.name, train=train, test=test, with_modules=args.with_modules or ()
         )
 
     @no_var_expand
     @line_magic
-    @_with(argument("version", help="A tagged version such as churn/3"))
+    @_with(argument("version", help="A tagged version such as churn/3, or a variable that holds one"))
     def build(self, line: str) -> object:
-        """Build the BentoML service of a tagged version.
+        """Build the service of a tagged version, a BentoML bento; nothing is started.
 
         %build churn/3
         """
@@ -123,19 +119,14 @@ class NorenMagics(Magics):
     @no_var_expand
     @line_magic
     @_with(
-        argument("version", help="A tagged version such as churn/3"),
-        argument(
-            "--notebook",
-            dest="notebooks",
-            action="append",
-            metavar="FILE.ipynb",
-            help="Yours instead of the suite",
-        ),
+        argument("version", help="A tagged version such as churn/3, or a variable that holds one"),
+        options.NOTEBOOKS,
     )
     def validate(self, line: str) -> object:
-        """Run the validation notebooks against a version's bento and write the report.
+        """Run the validation notebooks against a version's service, and write a report. Nothing is released.
 
         %validate churn/3
+        %validate churn/3 --notebook fairness.ipynb
         """
         args = self._parse(self.validate, line)
         return api.validate(self._version(args.version), args.notebooks)
@@ -144,22 +135,26 @@ class NorenMagics(Magics):
     @line_magic
     @_with(
         argument("version", help="A tagged version such as churn/3, or a model's name to watch what runs"),
-        *_PLAN,
+        *options.PLAN,
+        options.NOTEBOOKS,
+        options.WAIT,
     )
     def canary(self, line: str) -> Release:
-        """Release a tagged version as a canary, or show what a model's latest release does.
+        """Release a tagged version, as %deploy does; with a model's name, only show what its latest release does.
 
         %canary churn/3 --steps 5,25,50
-        %canary churn --wait
+        %canary churn
         """
         args = self._parse(self.canary, line)
-        return api.canary(self._version(args.version), plan=_plan(args), wait=args.wait)
+        return api.canary(
+            self._version(args.version), plan=_plan(args), notebooks=args.notebooks, wait=args.wait
+        )
 
     @no_var_expand
     @line_magic
     @_with(argument("name", help="A released model"))
     def drift(self, line: str) -> DriftReport:
-        """Show how far the inputs and outputs have moved from the reference data, column by column.
+        """Show how far inputs and outputs of the version that serves have moved from its reference data, by column.
 
         %drift churn
         """
@@ -169,7 +164,7 @@ class NorenMagics(Magics):
     @line_magic
     @_with(argument("name", help="A model whose canary runs"))
     def promote(self, line: str) -> Release:
-        """Make the running canary the champion now.
+        """Give the running canary all requests now, without waiting for more evidence.
 
         %promote churn
         """
@@ -179,7 +174,7 @@ class NorenMagics(Magics):
     @line_magic
     @_with(argument("name", help="A released model"))
     def rollback(self, line: str) -> Release:
-        """Take all traffic from the latest candidate; a promoted one gives it back to the champion before.
+        """Take all requests from the running canary; without one, go back to the version before the one that serves.
 
         %rollback churn
         """
@@ -187,22 +182,19 @@ class NorenMagics(Magics):
 
     @no_var_expand
     @line_magic
-    @_with(
-        argument("name", help="A model whose release waits for approval"),
-        argument("--note", default="", help="What you looked at"),
-    )
+    @_with(argument("name", help="A model whose release waits for approval"), options.NOTE)
     def approve(self, line: str) -> Release:
-        """Approve the latest release of a model; who deployed it cannot.
+        """Approve the latest release of a model, where its plan asks for it; who deployed it cannot.
 
         %approve churn --note "report read, slices fine"
         """
         args = self._parse(self.approve, line)
-        return api.approve(args.name, note=args.note.strip("\"'"))
+        return api.approve(args.name, note=args.note)
 
     @no_var_expand
     @line_magic
     def releases(self, line: str) -> ReleasesTable:
-        """Show what is released and running, the latest first.
+        """Show what is released and what share of the requests it gets, the latest first.
 
         %releases
         """
@@ -213,10 +205,12 @@ class NorenMagics(Magics):
         return api.releases()
 
     def _parse(self, magic: Any, line: str) -> Namespace:
-        return cast(Namespace, parse_argstring(magic, line))
+        """Parse the line as a shell would: quotes hold a text together and are not part of it."""
+        args = cast(Namespace, parse_argstring(magic, line))
+        return Namespace(**{name: _unquoted(value) for name, value in vars(args).items()})
 
     def _model(self, text: str) -> object:
-        return text if _is_version(text) else self._object(text)
+        return text if model_of(text) else self._object(text)
 
     def _version(self, text: str) -> str:
         """A version by its text, or by a variable that holds one."""
@@ -224,15 +218,8 @@ class NorenMagics(Magics):
             return str(held)
         return text
 
-    def _split(self, text: str) -> tuple[Any, Any]:
-        """(X, y) from `X_train,y_train`, or from one name that holds such a pair."""
-        values = [self._object(name.strip()) for name in text.split(",")]
-        pair = values[0] if len(values) == 1 else tuple(values)
-        if not isinstance(pair, tuple | list) or len(pair) != 2:
-            raise NorenError(
-                f"{text!r} is not data: give two names, X and y, such as --train X_train,y_train."
-            )
-        return pair[0], pair[1]
+    def _pair(self, text: str) -> tuple[Any, Any]:
+        return pair_of(text, self._object)
 
     def _object(self, text: str) -> object:
         root = text.partition(".")[0].partition("[")[0]
@@ -247,8 +234,12 @@ class NorenMagics(Magics):
         return self.shell.ev(text)
 
 
-def _is_version(text: str) -> bool:
-    return text.rpartition("/")[2].isdecimal() and "/" in text
+def _unquoted(value: object) -> object:
+    if isinstance(value, list):
+        return [_unquoted(one) for one in value]
+    if isinstance(value, str) and len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        return value[1:-1]
+    return value
 
 
 def _plan(args: Namespace) -> Plan:

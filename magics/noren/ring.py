@@ -117,6 +117,7 @@ class Ring:
         """Validate a version's bento in a service of its own that ends with the validation."""
         from noren_bento.targets.temporary import serving
 
+        _require_notebooks(notebooks)
         build = self.build(version)
         address: Future[str] = Future()
         over = threading.Event()
@@ -143,6 +144,7 @@ class Ring:
 
     def deploy(self, task: Task) -> Release:
         """Take a model to its first traffic."""
+        _require_notebooks(task.notebooks)
         view = show_deploy(task.subject, self.stages, lambda: self._release)
         try:
             version = self._tagged(task)
@@ -346,6 +348,13 @@ class Ring:
         champion = champion_of(mine)
         paths = [Path(r.bento_path) for r in mine if r.candidate == champion and r.bento_path]
         return paths[-1] if champion and paths else None
+
+
+def _require_notebooks(notebooks: Sequence[str | Path] | None) -> None:
+    """A name that is mistyped is told before anything is done."""
+    from noren_validation.runner import require_notebooks
+
+    require_notebooks(None if notebooks is None else [Path(path) for path in notebooks])
 
 
 def _counted(validation: Validation) -> str:

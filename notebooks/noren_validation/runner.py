@@ -63,7 +63,7 @@ def validate_bento(
             f"The bento was built from {build.version} (digest {build.version.digest[:12]}), the files are of "
             f"{version} ({version.digest[:12]}). Build {version} again."
         )
-    paths = suite_notebooks() if notebooks is None else _require_notebooks(notebooks)
+    paths = require_notebooks(notebooks)
     begun, say = time.monotonic(), progress or (lambda _: None)
     home = settings.home / "validations" / version.name
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -150,7 +150,10 @@ def _run(
     return tuple(done[path.stem] for path in paths)
 
 
-def _require_notebooks(notebooks: Sequence[Path]) -> tuple[Path, ...]:
+def require_notebooks(notebooks: Sequence[Path] | None) -> tuple[Path, ...]:
+    """Return the notebooks to run, Noren's own where none are named; raise NotFoundError for one that is not there."""
+    if notebooks is None:
+        return suite_notebooks()
     if not notebooks:
         raise NorenError(
             "No validation notebook was given. Name at least one, or leave the option out for Noren's suite."

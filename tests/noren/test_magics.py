@@ -10,7 +10,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 from noren.magics import NorenMagics
-from noren_bento.errors import NorenError
+from noren_bento.errors import NorenError, NotFoundError
 from tests.noren.control_home import control_home
 from tests.noren_bento.release.log import canary
 
@@ -112,3 +112,28 @@ def test_an_unattended_run_plans_and_does_nothing(
     result = shell.run_cell("%deploy churn/3 --steps 5,25")
     assert result.success
     assert "Nothing was done" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_quotes_hold_a_text_together_and_are_no_part_of_it(quote: str, shell: InteractiveShell) -> None:
+    result = shell.run_cell(
+        f"%validate churn/3 --notebook {quote}my fairness.ipynb{quote} --notebook b.ipynb x"
+    )
+    assert isinstance(result.error_in_exec, UsageError)  # x is one word too many, the notebooks are none
+    magics = NorenMagics(shell)
+    args = magics._parse(
+        NorenMagics.validate, f"churn/3 --notebook {quote}my fairness.ipynb{quote} --notebook b.ipynb"
+    )
+    assert args.notebooks == ["my fairness.ipynb", "b.ipynb"]
+    assert magics._parse(NorenMagics.approve, f"churn --note {quote}all read{quote}").note == "all read"
+
+
+def test_a_notebook_that_is_not_there_is_said_before_anything_is_done(
+    shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOREN_HOME", str(tmp_path))
+    for line in ("%validate churn/3", "%canary churn/3", "%deploy churn/3"):
+        result = shell.run_cell(f"{line} --notebook missing.ipynb")
+        assert isinstance(result.error_in_exec, NotFoundError)
+        assert "no notebook missing.ipynb" in str(result.error_in_exec)
+    assert list(tmp_path.iterdir()) == []

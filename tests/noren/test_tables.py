@@ -5,7 +5,7 @@ from __future__ import annotations
 from noren.tables import ReleasesTable
 from noren_bento.release import event as ev
 from noren_bento.release.event import Event
-from noren_bento.stores.events import fold_all
+from noren_bento.release.release import fold_all
 from tests.noren_bento.release.log import BUILT, CURSOR, VALIDATED, log, opened
 
 STARTED = (BUILT, VALIDATED, ev.Requested("start"), ev.Started(1, 10, CURSOR))

@@ -16,7 +16,8 @@ import pytest
 
 from noren_bento.release import event as ev
 from noren_bento.release.plan import Plan
-from noren_bento.stores.events import EventStore, fold_all
+from noren_bento.release.release import fold_all
+from noren_bento.stores.events import EventStore
 from tests.imports import REPOSITORY
 
 pytestmark = pytest.mark.slow

@@ -23,11 +23,10 @@ from noren_bento.home import Home
 from noren_bento.release import event as ev
 from noren_bento.release.event import Caller, Event
 from noren_bento.release.plan import Plan
-from noren_bento.release.release import Release, fold
+from noren_bento.release.release import Release, fold, fold_all
 from noren_bento.release.version import ModelVersion
 from noren_bento.settings import Settings
 from noren_bento.stores.event_json import event_from_builtins
-from noren_bento.stores.events import EventStore, fold_all
 from noren_bento.unix_http import call
 
 _ERRORS = {404: NotFoundError, 409: ConflictError}
@@ -99,6 +98,9 @@ class ControlClient:
         path = self.home.path / "events.db"
         if not path.exists():
             return ()
+        # Only here: with control up, a notebook needs none of SQLAlchemy.
+        from noren_bento.stores.events import EventStore  # noqa: PLC0415
+
         store = EventStore(f"sqlite:///file:{path}?mode=ro&uri=true")
         try:
             return store.events()

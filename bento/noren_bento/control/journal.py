@@ -12,8 +12,16 @@ import psutil
 from noren_bento.errors import ConflictError, NorenError, NotFoundError
 from noren_bento.release import event as ev
 from noren_bento.release.event import Caller, Event
-from noren_bento.release.release import Release, apply, champion_of, fold, refuse, release_to_roll_back
-from noren_bento.stores.events import EventStore, fold_all
+from noren_bento.release.release import (
+    Release,
+    apply,
+    champion_of,
+    fold,
+    fold_all,
+    refuse,
+    release_to_roll_back,
+)
+from noren_bento.stores.events import EventStore
 
 log = logging.getLogger("noren.journal")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import reduce
+from itertools import groupby
 
 from noren_bento.errors import NorenError
 from noren_bento.release import event as ev
@@ -107,6 +108,15 @@ def fold(events: Iterable[Event]) -> Release:
         because=first.why,
     )
     return reduce(apply, iterator, release)
+
+
+def fold_all(events: Sequence[Event]) -> tuple[Release, ...]:
+    """Fold a whole log into its releases, in the order in which they were opened."""
+    order = {event.release: index for index, event in reversed(list(enumerate(events)))}
+    by_release = groupby(
+        sorted(events, key=lambda event: (order[event.release], event.seq)), lambda e: e.release
+    )
+    return tuple(fold(group) for _, group in by_release)
 
 
 def refuse(release: Release, body: ev.Body) -> str | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import groupby
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -14,7 +13,6 @@ from filelock import FileLock
 from noren_bento.errors import ConflictError, NorenError
 from noren_bento.masking import mask_credentials
 from noren_bento.release.event import Event
-from noren_bento.release.release import Release, fold
 from noren_bento.stores.event_json import decode_body, encode_body
 
 _metadata = sa.MetaData()
@@ -108,15 +106,6 @@ class EventStore:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
-
-
-def fold_all(events: Sequence[Event]) -> tuple[Release, ...]:
-    """Fold a whole log into its releases, in the order in which they were opened."""
-    order = {event.release: index for index, event in reversed(list(enumerate(events)))}
-    by_release = groupby(
-        sorted(events, key=lambda event: (order[event.release], event.seq)), lambda e: e.release
-    )
-    return tuple(fold(group) for _, group in by_release)
 
 
 def _set_pragmas(connection: object, _record: object) -> None:

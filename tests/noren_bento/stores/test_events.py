@@ -12,9 +12,9 @@ from noren_bento.errors import ConflictError, NorenError
 from noren_bento.release import event as ev
 from noren_bento.release.check import Outcome, Verdict
 from noren_bento.release.evidence import ArmCounts, Evidence
-from noren_bento.release.release import State, fold
+from noren_bento.release.release import State, fold, fold_all
 from noren_bento.stores.event_json import event_from_builtins, event_to_builtins
-from noren_bento.stores.events import EventStore, fold_all
+from noren_bento.stores.events import EventStore
 from tests.noren_bento.release.log import BUILT, CURSOR, canary, log, opened
 
 
