@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -18,6 +19,16 @@ from noren_bento.release.route import Route
 from noren_bento.targets.ports import free_port
 from noren_bento.traffic.envoy import Envoy
 from noren_bento.traffic.envoy_config import Listener, Upstream
+
+HANG_SECONDS = 1.5
+"""Longer than the deadlines of the tests that let a service hang, shorter than that of a bulk body."""
+
+
+def wait_for(done: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s"
+        time.sleep(0.01)
 
 
 class Service:
@@ -29,12 +40,13 @@ class Service:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # head and body are two writes: the second would wait 40 ms
 
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers.get("content-length", 0)))
                 service.headers = dict(self.headers)
                 if service.behaviour == "hangs":
-                    time.sleep(3)
+                    time.sleep(HANG_SECONDS)
                 body = json.dumps({"model": service.name}).encode()
                 self.send_response({"fails": 500, "refuses": 422}.get(service.behaviour, 200))
                 self.send_header("content-length", str(len(body)))
@@ -53,7 +65,7 @@ class Service:
 
         self.server = Server(("127.0.0.1", 0), Handler)
         self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self) -> None:
         self.server.shutdown()
@@ -61,12 +73,15 @@ class Service:
 
 
 class Bench:
+    """Envoy, its services, and one client: to make one costs more than a request."""
+
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         listener = Listener("127.0.0.1", self.port, str(folder), str(folder / "admin.sock"), 1_000_000)
         self.envoy = Envoy(listener)
         boot = self.envoy.prepare()
         self.champion, self.candidate = Service("m/1"), Service("m/2")
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
         self.upstreams = {
             service.name: Upstream(service.name, "127.0.0.1", service.port)
             for service in (self.champion, self.candidate)
@@ -82,24 +97,14 @@ class Bench:
             "error",
         ]
         self.process = subprocess.Popen([binary, *arguments], start_new_session=True)
-        deadline = time.monotonic() + 20
-        while not self.envoy.is_live() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert self.envoy.is_live()
+        wait_for(self.envoy.is_live)
 
     def apply(self, route: Route) -> None:
         self.envoy.apply([route], self.upstreams)
-        until = time.monotonic() + 5
-        while time.monotonic() < until:
-            if self.post()[0] != 404:
-                return
-            time.sleep(0.02)
-        raise AssertionError("the route did not appear")
+        wait_for(lambda: self.post()[0] != 404)
 
     def post(self, headers: dict[str, str] | None = None) -> tuple[int, str, str]:
-        answer = httpx.post(
-            f"http://127.0.0.1:{self.port}/m/predict", content=b"{}", headers=headers, timeout=10
-        )
+        answer = self.client.post("/m/predict", content=b"{}", headers=headers)
         body = answer.json()
         return (
             answer.status_code,
@@ -108,6 +113,7 @@ class Bench:
         )
 
     def close(self) -> None:
+        self.client.close()
         os.kill(self.process.pid, signal.SIGTERM)
         self.process.wait(10)
         self.champion.close()
