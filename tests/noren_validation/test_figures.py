@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from noren_bento.tagging.intervals import Interval
 from noren_validation.figures import (
     confusion_figure,
     density_figure,
@@ -14,7 +15,6 @@ from noren_validation.figures import (
     spark,
 )
 from noren_validation.sanitise import sanitise
-from noren_validation.scores import Interval
 from noren_validation.svg import Figure, make_ticks
 from noren_validation.tables import make_table
 

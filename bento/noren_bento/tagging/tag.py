@@ -28,7 +28,7 @@ from noren_bento.tagging.inspect import (
     require_same_columns,
 )
 from noren_bento.tagging.lineage import read_dataset, read_lineage
-from noren_bento.tagging.metrics import measure
+from noren_bento.tagging.metrics import Measured, estimate, measure
 from noren_bento.tagging.modules import read_sources, require_modules
 from noren_bento.tagging.requirements import read_requirements
 from noren_bento.tagging.serialise import write_model
@@ -98,7 +98,7 @@ def tag_model(
     with staging_folder(settings) as folder:
         version, manifest_digest = _write(subject, contents, name, folder)
         tell("register it")
-        draft = Draft(version, folder, manifest_digest, contents.metrics, _parameters(model))
+        draft = Draft(version, folder, manifest_digest, contents.measured.published(), _parameters(model))
         return store.register(draft)
 
 
@@ -117,7 +117,9 @@ def _read_contents(subject: Subject) -> Contents:
         profile=profile,
         reference=reference,
         test=subject.test,
-        metrics=_measure(subject),
+        measured=_measure(subject).with_training(
+            measure(signature, None, y=reference.y, predictions=answers)
+        ),
         lineage=read_lineage(
             time.time(), train=read_dataset(subject.train.frame), test=read_dataset(subject.test.frame)
         ),
@@ -125,7 +127,7 @@ def _read_contents(subject: Subject) -> Contents:
     )
 
 
-def _measure(subject: Subject) -> dict[str, float]:
+def _measure(subject: Subject) -> Measured:
     signature, test = subject.signature, subject.test
     predictions = _predict(subject.model, test, signature, "test")
     probabilities = None
@@ -133,7 +135,7 @@ def _measure(subject: Subject) -> dict[str, float]:
         probabilities = np.asarray(subject.model.predict_proba(model_input(test.frame, signature)))
     table = model_input(test.frame, signature)
     numeric = all(column.kind in ("number", "integer", "boolean") for column in signature.columns)
-    return measure(
+    return estimate(
         signature,
         np.asarray(table, dtype=float) if signature.task == "clustering" and numeric else None,
         y=test.y,

@@ -133,8 +133,13 @@ class VersionFiles:
         return rows
 
     def metrics(self) -> dict[str, float]:
-        """The standard metrics on the test data, by name."""
+        """The standard metrics on the test data, by name; on the training data's reference rows after `training_`."""
         return {name: float(value) for name, value in json.loads(self._read("metrics.json")).items()}
+
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Ends of the metrics' 95 % bootstrap intervals, by the metric's name, where there is one."""
+        found = json.loads(self._read("intervals.json"))
+        return {name: (float(low), float(high)) for name, (low, high) in found.items()}
 
     def lineage(self) -> Lineage:
         """Where the version comes from."""

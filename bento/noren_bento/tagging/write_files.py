@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from noren_bento.profile.profile import Profile, profile_to_json
 from noren_bento.release.version import ModelVersion
 from noren_bento.tagging.lineage import Lineage, lineage_to_json
+from noren_bento.tagging.metrics import Measured
 from noren_bento.tagging.modules import copy_modules
 from noren_bento.tagging.rows import to_rows
 from noren_bento.tagging.serialise import Format, file_sha256
@@ -47,7 +48,7 @@ class Contents:
     profile: Profile
     reference: Rows
     test: Rows
-    metrics: dict[str, float]
+    measured: Measured
     lineage: Lineage
     modules: Sequence[Path] = ()
 
@@ -55,7 +56,8 @@ class Contents:
 def write_contents(contents: Contents, version: ModelVersion, folder: Path) -> None:
     """Write all but the model and the manifest."""
     (folder / "profile.json").write_bytes(profile_to_json(contents.profile))
-    (folder / "metrics.json").write_text(json.dumps(contents.metrics, indent=1))
+    (folder / "metrics.json").write_text(json.dumps(contents.measured.values, indent=1))
+    (folder / "intervals.json").write_text(json.dumps(contents.measured.intervals, indent=1))
     (folder / "lineage.json").write_bytes(lineage_to_json(contents.lineage))
     rows = to_rows(contents.reference.frame.head(EXAMPLE_ROWS), version.signature)
     (folder / "input_example.json").write_text(json.dumps({"rows": rows}, ensure_ascii=False, indent=1))

@@ -167,7 +167,10 @@ def test_bike_rentals_with_a_date_column_left_out_by_a_forest(
     files = ModelStore(settings).files(version)
     assert columns_of(version)["dteday"][0] == "datetime"
     assert version.signature.task == "regression"
-    assert set(files.metrics()) == {"r2", "mae", "rmse"}
+    names = {"r2", "mae", "rmse", "median_absolute_error"}
+    assert set(files.metrics()) == names | {f"training_{name}" for name in names}
+    low, high = files.intervals()["r2"]
+    assert low < files.metrics()["r2"] < high
     assert files.example()[0]["dteday"] == "2011-01-01T00:00:00"
 
 

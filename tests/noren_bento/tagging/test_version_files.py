@@ -55,6 +55,7 @@ def test_each_changed_file_is_refused_before_it_is_read(folder: Path) -> None:
         "test.parquet": VersionFiles.test,
         "test_y.parquet": VersionFiles.test_y,
         "metrics.json": VersionFiles.metrics,
+        "intervals.json": VersionFiles.intervals,
         "lineage.json": VersionFiles.lineage,
         "input_example.json": VersionFiles.example,
     }
