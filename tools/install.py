@@ -17,7 +17,6 @@ _IN_UV = {
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_INDEX",
     "find-links": "UV_FIND_LINKS",
-    "no-index": "UV_NO_INDEX",
     "cert": "SSL_CERT_FILE",
     "timeout": "UV_HTTP_TIMEOUT",
     "default-timeout": "UV_HTTP_TIMEOUT",
@@ -35,7 +34,7 @@ def read_settings(lines: Iterable[str]) -> dict[str, str]:
     settings = {}
     for line in sorted(lines, key=lambda line: line.startswith(":env:")):
         name, equals, value = line.partition("=")
-        if equals:
+        if equals and name.rpartition(".")[0] in ("global", "install", ":env:"):
             settings[name.rpartition(".")[2]] = str(ast.literal_eval(value))
     return settings
 
@@ -43,12 +42,15 @@ def read_settings(lines: Iterable[str]) -> dict[str, str]:
 def uv_variables(settings: Mapping[str, str]) -> dict[str, str]:
     """Say the same to uv.
 
-    >>> uv_variables({"find-links": "/a /b", "disable-pip-version-check": "1"})
-    {'UV_FIND_LINKS': '/a,/b', 'UV_INDEX_STRATEGY': 'unsafe-best-match'}
+    >>> uv_variables({"find-links": "/ /not-there", "disable-pip-version-check": "1"})
+    {'UV_FIND_LINKS': '/', 'UV_INDEX_STRATEGY': 'unsafe-best-match'}
     """
     variables = {_IN_UV[name]: value for name, value in settings.items() if name in _IN_UV}
     if "UV_FIND_LINKS" in variables:
-        variables["UV_FIND_LINKS"] = ",".join(variables["UV_FIND_LINKS"].split())
+        # uv ends where a folder is missing; pip looks elsewhere.
+        given = variables.pop("UV_FIND_LINKS").split()
+        if there := [one for one in given if "://" in one or os.path.isdir(one)]:
+            variables["UV_FIND_LINKS"] = ",".join(there)
     # pip takes the best version of all indexes, uv that of the first index that knows the name.
     return variables | {"UV_INDEX_STRATEGY": "unsafe-best-match"}
 
@@ -61,8 +63,10 @@ def main() -> int:
         [*pip, "install", "--quiet", "--constraint", "constraints.txt", "uv"], check=False
     )
     if fetched.returncode == 0:
-        environment = uv_variables(read_settings(listed.stdout.splitlines())) | os.environ
-        uv = (sys.executable, "-m", "uv", "pip", "install", "--quiet", *WHAT)
+        settings = read_settings(listed.stdout.splitlines())
+        environment = uv_variables(settings) | os.environ
+        uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", *WHAT]
+        uv += ["--no-index"] if settings.get("no-index", "").lower() in ("1", "true", "yes", "on") else []
         done = subprocess.run(uv, env=environment, capture_output=True, text=True, check=False)
         if done.returncode == 0:
             return 0
