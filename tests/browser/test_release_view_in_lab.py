@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
-import psutil
 import pytest
+from playwright.sync_api import Browser
 
 from tests.browser.lab import (
+    Lab,
     needs_chromium,
     open_notebook,
     picture,
@@ -44,6 +46,18 @@ print(asked, ended)
 """
 
 
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with serve_lab(tmp_path_factory.mktemp("lab"), theme="JupyterLab Dark") as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with start_browser() as browser:
+        yield browser
+
+
 def _write(path: Path, *sources: str) -> None:
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(source, id=f"cell{k}") for k, source in enumerate(sources)]
@@ -52,35 +66,31 @@ def _write(path: Path, *sources: str) -> None:
     nbformat.write(notebook, path)
 
 
-def test_the_view_is_live_while_its_cell_runs_and_its_last_state_is_saved(tmp_path: Path) -> None:
-    path = tmp_path / "deploy.ipynb"
+def test_the_view_is_live_while_its_cell_runs_and_its_last_state_is_saved(
+    lab: Lab, browser: Browser, tmp_path: Path
+) -> None:
+    path = lab.folder / "deploy.ipynb"
     _write(path, DEPLOY.format(root=str(ROOT)), "print('the cell after')")
     errors: list[object] = []
-    with serve_lab(tmp_path) as lab, start_browser() as browser:
-        page = open_notebook(browser, lab, path.name)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        start_all(page)
-        page.get_by_role("region", name="Release of churn").wait_for()
-        page.get_by_text("step 1 of 2 · 10").wait_for()
-        before = page.locator(".nr-facts").inner_text()
-        page.wait_for_function("(text) => document.querySelector('.nr-facts').innerText !== text", arg=before)
-        picture(page, tmp_path / "live.png")
+    page = open_notebook(browser, lab, path.name)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    start_all(page)
+    page.get_by_role("region", name="Release of churn").wait_for()
+    page.get_by_text("step 1 of 2 · 10").wait_for()
+    before = page.locator(".nr-facts").inner_text()
+    page.wait_for_function("(text) => document.querySelector('.nr-facts').innerText !== text", arg=before)
+    picture(page, tmp_path / "live.png")
 
-        page.get_by_role("button", name="Roll back").click()
-        page.get_by_text("Give v2 all the traffic now?").wait_for()
-        page.wait_for_timeout(400)  # a double click is not an answer
-        page.get_by_role("button", name="Roll back").click()
-        page.get_by_text("rolled back after 34 s").wait_for(
-            timeout=10_000
-        )  # the cell still runs: a subshell answers
-        wait_until_run(page)
-        page.locator(".noren-release.nr-static").wait_for()
-        assert page.locator(".noren-release").count() == 1
-        save(page)
-        kernels = psutil.Process(lab.pid).children(recursive=True)
-        children = psutil.Process().children(recursive=True)
-    assert kernels
-    assert not [process for process in (*kernels, *children) if process.is_running()]
+    page.get_by_role("button", name="Roll back").click()
+    page.get_by_text("Give v2 all the traffic now?").wait_for()
+    page.wait_for_timeout(400)  # a double click is not an answer
+    page.get_by_role("button", name="Roll back").click()
+    page.get_by_text("rolled back after 34 s").wait_for()  # the cell still runs: a subshell answers
+    wait_until_run(page)
+    page.locator(".noren-release.nr-static").wait_for()
+    assert page.locator(".noren-release").count() == 1
+    save(page)
+    page.close()
     assert errors == []
 
     first, second = nbformat.read(path, 4).cells
@@ -91,16 +101,18 @@ def test_the_view_is_live_while_its_cell_runs_and_its_last_state_is_saved(tmp_pa
     assert [output.text for output in second.outputs] == ["the cell after\n"]
 
 
-def test_a_notebook_saved_in_the_middle_shows_the_last_thing_that_happened(tmp_path: Path) -> None:
-    path = tmp_path / "deploy.ipynb"
+def test_a_notebook_saved_in_the_middle_shows_the_last_thing_that_happened(
+    lab: Lab, browser: Browser, tmp_path: Path
+) -> None:
+    path = lab.folder / "middle.ipynb"
     _write(path, DEPLOY.format(root=str(ROOT)).replace("view.wait(60)", "view.wait(5)"))
-    with serve_lab(tmp_path, theme="JupyterLab Dark") as lab, start_browser() as browser:
-        page = open_notebook(browser, lab, path.name)
-        start_all(page)
-        page.locator(".nr-table").wait_for()
-        wait_until_run(page)
-        save(page)
-        picture(page, tmp_path / "dark.png")
+    page = open_notebook(browser, lab, path.name)
+    start_all(page)
+    page.locator(".nr-table").wait_for()
+    wait_until_run(page)
+    save(page)
+    picture(page, tmp_path / "dark.png")
+    page.close()
     (cell,) = nbformat.read(path, 4).cells
     assert "step 1 of 2" in cell.outputs[0].data["text/html"]
     assert "application/vnd.jupyter.widget-view+json" in cell.outputs[0].data
