@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from noren_bento.errors import UnreachableError
 from noren_bento.home import Home
 from noren_bento.release.plan import Plan, Step
 from noren_bento.settings import Settings, load_settings
+from noren_bento.targets.ports import free_port
 from noren_bento.targets.supervisor import marked_processes
 from notebooks.clinic import Clinic
 
@@ -33,12 +33,6 @@ ROOT = HERE.parents[1]
 TRIVIAL = (HERE / "trivial.ipynb",)
 SHARED_DATA = HERE.parents[2] / "shared" / "data"
 SERIALS = 3000
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

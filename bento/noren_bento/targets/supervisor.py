@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import subprocess
 import sys
 import time
 import xmlrpc.client
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import psutil
 
-from noren_bento.errors import NorenError, UnreachableError
+from noren_bento.errors import NorenError
 from noren_bento.targets.inherited import for_supervisor
 from noren_bento.targets.marked import MARK, end, marked_processes, orphans, wait_gone
 from noren_bento.targets.program import (
@@ -27,15 +26,10 @@ from noren_bento.targets.program import (
     program_from_json,
     program_to_json,
 )
-from noren_bento.unix_http import UnixConnection
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from noren_bento.targets.rpc import asking
 
 __all__ = ["MARK", "Program", "ProgramState", "Supervisor", "marked_processes", "wait_gone"]
 
-ANSWER_SECONDS = 5.0
-"""supervisord answers at once or is stuck; who asks it must not be stuck with it."""
 STOP_SECONDS = 25.0
 ENDED = ("STOPPED", "EXITED", "FATAL")
 _STILL_RUNNING = 91
@@ -124,7 +118,7 @@ class Supervisor:
     def is_running(self) -> bool:
         """Whether supervisord answers, and is not about to end."""
         try:
-            with self._proxy() as rpc:
+            with self._asking() as rpc:
                 return bool(rpc.supervisor.getState()["statename"] == "RUNNING")
         except NorenError:
             return False
@@ -141,7 +135,7 @@ class Supervisor:
 
     def pid(self) -> int:
         """Process id of supervisord."""
-        with self._proxy() as rpc:
+        with self._asking() as rpc:
             return int(rpc.supervisor.getPID())
 
     def add(self, program: Program) -> bool:
@@ -151,7 +145,7 @@ class Supervisor:
         """
         self.write(program)
         self._configure()
-        with self._proxy() as rpc:
+        with self._asking() as rpc:
             [[added, changed, _]] = rpc.supervisor.reloadConfig()
             if program.name not in added:
                 state = _states(rpc).get(program.name)
@@ -182,7 +176,7 @@ class Supervisor:
     def remove(self, name: str) -> None:
         """Begin to end a program with its whole process group; `sweep` forgets it once it has ended."""
         # In this order a death in between leaves what the next call finds again.
-        with self._proxy() as rpc:
+        with self._asking() as rpc:
             if name in _states(rpc):
                 rpc.supervisor.stopProcessGroup(name, False)
         self._path(name).unlink(missing_ok=True)
@@ -191,21 +185,21 @@ class Supervisor:
     def sweep(self) -> None:
         """Forget the programs that were removed and have ended."""
         kept = self.programs()
-        with self._proxy() as rpc:
+        with self._asking() as rpc:
             for name, state in _states(rpc).items():
                 if state.state in ENDED and name not in kept:
                     _forget(rpc, name)
 
     def states(self) -> dict[str, ProgramState]:
         """What supervisord keeps, by name."""
-        with self._proxy() as rpc:
+        with self._asking() as rpc:
             return _states(rpc)
 
     def shut_down(self, seconds: float = 30.0) -> None:
         """End supervisord and all that it keeps, then whatever carries this home's mark; return when all are gone."""
         try:
             pid = self.pid()
-            with self._proxy() as rpc:
+            with self._asking() as rpc:
                 rpc.supervisor.shutdown()
             wait_gone(pid, seconds)
         except NorenError:
@@ -230,42 +224,8 @@ class Supervisor:
     def _path(self, name: str) -> Path:
         return self.programs_folder / f"{name}.json"
 
-    @contextmanager
-    def _proxy(self) -> Iterator[Any]:
-        if not self.socket.exists():
-            raise UnreachableError("Noren's processes are not running. `noren up` starts them.")
-        transport = _Transport(self.socket)
-        try:
-            yield xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
-        except xmlrpc.client.Fault as fault:
-            raise NorenError(f"supervisord refused: {fault.faultString}. Its log: {self.folder}.") from None
-        except TimeoutError:
-            raise UnreachableError(
-                f"supervisord did not answer within {ANSWER_SECONDS:.0f} s. Where the machine is busy, wait; where it "
-                "hangs, `noren down` ends it with all that it keeps, and `noren up` starts all anew."
-            ) from None
-        except (OSError, http.client.HTTPException) as error:
-            raise UnreachableError(
-                f"supervisord is not running ({error}). `noren up` starts it and takes back what still runs."
-            ) from None
-        finally:
-            transport.close()
-
-
-class _Transport(xmlrpc.client.Transport):
-    """XML-RPC over a unix socket with a deadline, which supervisor's own transport lacks."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self._path = path
-
-    def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        """Return the one connection, made at the first call."""
-        known, connection = self._connection
-        if connection is None or known != host:
-            connection = UnixConnection(self._path, ANSWER_SECONDS)
-            self._connection = host, connection
-        return connection
+    def _asking(self) -> AbstractContextManager[Any]:
+        return asking(self.socket, logs=self.folder)
 
 
 def _states(rpc: Any) -> dict[str, ProgramState]:

@@ -15,7 +15,8 @@ import pytest
 
 from noren_bento.errors import NorenError, UnreachableError
 from noren_bento.targets.marked import CALLER, MARK, end, marked_processes, orphans, this_caller
-from noren_bento.targets.supervisor import ANSWER_SECONDS, Program, Supervisor
+from noren_bento.targets.rpc import ANSWER_SECONDS
+from noren_bento.targets.supervisor import Program, Supervisor
 from tests.noren_bento.targets.waiting import until
 
 pytestmark = pytest.mark.slow
