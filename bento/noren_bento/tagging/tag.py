@@ -17,6 +17,7 @@ from noren_bento.release.version import ModelVersion, Signature, require_name
 from noren_bento.serving.original import flat_predictions
 from noren_bento.settings import Settings
 from noren_bento.stores.models import Draft, ModelStore
+from noren_bento.tagging.cells import Trace
 from noren_bento.tagging.digest import FittedState, read_state
 from noren_bento.tagging.frames import model_input, sample_rows
 from noren_bento.tagging.inspect import (
@@ -27,12 +28,13 @@ from noren_bento.tagging.inspect import (
     require_model,
     require_same_columns,
 )
-from noren_bento.tagging.lineage import read_dataset, read_lineage
+from noren_bento.tagging.lineage import OriginReading
 from noren_bento.tagging.metrics import Measured, estimate, measure
 from noren_bento.tagging.modules import read_sources, require_modules
 from noren_bento.tagging.requirements import read_requirements
 from noren_bento.tagging.serialise import write_model
 from noren_bento.tagging.signature import needs_target, read_signature, read_task
+from noren_bento.tagging.stage_clock import StageClock
 from noren_bento.tagging.staging import staging_folder
 from noren_bento.tagging.training_profile import profile_training
 from noren_bento.tagging.write_files import Contents, Rows, write_contents, write_manifest
@@ -65,16 +67,18 @@ def tag_model(
     test: tuple[Any, Any],
     settings: Settings,
     with_modules: Sequence[Path] = (),
+    trace: Trace | None = None,
     progress: Progress | None = None,
 ) -> ModelVersion:
     """Make a version of a fitted model: `name/number`, the next number, or the one that has the same fitted state.
 
     `train` and `test` are (X, y): DataFrames or 2-d arrays with a 1-d target (None where the task has no target).
-    `with_modules` are the user's own modules that the model needs. `progress` is told each stage, in words.
+    `with_modules` are the user's own modules that the model needs. `trace` is the notebook with the cells that ran.
+    `progress` is told each stage, in words.
     Raises NorenError for what cannot be tagged, with what to change, and UnreachableError when MLflow does not answer.
     Whatever interrupts it, nothing is left in the store.
     """
-    tell = progress or (lambda text: None)
+    tell = StageClock(progress)
     require_name(name)
     tell("inspect the model and its data")
     require_model(model)
@@ -93,7 +97,8 @@ def tag_model(
     tell("measure it on its data")
     signature = read_signature(model, train[0], rows["train"].frame, rows["train"].y, read_targets(train[1]))
     subject = Subject(model, state, signature, rows["train"], rows["test"], modules)
-    contents = _read_contents(subject)
+    with OriginReading(subject.train, subject.test, targets=signature.targets, trace=trace) as reading:
+        contents = _read_contents(subject, reading, tell)
     tell("write its files")
     with staging_folder(settings) as folder:
         version, manifest_digest = _write(subject, contents, name, folder)
@@ -108,7 +113,7 @@ def _read_rows(model: Any, data: Any, split: str) -> Rows:
     return Rows(frame, y)
 
 
-def _read_contents(subject: Subject) -> Contents:
+def _read_contents(subject: Subject, reading: OriginReading, clock: StageClock) -> Contents:
     signature = subject.signature
     reference = subject.train.take(sample_rows(len(subject.train.frame)))
     answers = _predict(subject.model, reference, signature, "train")
@@ -120,8 +125,10 @@ def _read_contents(subject: Subject) -> Contents:
         measured=_measure(subject).with_training(
             measure(signature, None, y=reference.y, predictions=answers)
         ),
-        lineage=read_lineage(
-            time.time(), train=read_dataset(subject.train.frame), test=read_dataset(subject.test.frame)
+        origin=reading.result(
+            time.time(),
+            libraries=read_requirements(subject.state.references, subject.own_modules),
+            seconds=clock.seconds(),
         ),
         modules=subject.modules,
     )

@@ -16,7 +16,7 @@ from noren_bento.errors import NorenError
 from noren_bento.profile.profile import Profile, profile_from_json
 from noren_bento.release.version import ModelVersion
 from noren_bento.tagging.frames import restore_frame
-from noren_bento.tagging.lineage import Lineage, lineage_from_json
+from noren_bento.tagging.lineage import CELLS, DIFF, Lineage, lineage_from_json
 from noren_bento.tagging.modules import make_importable
 from noren_bento.tagging.serialise import FILES, Format, read_model, require_sha256
 
@@ -145,6 +145,14 @@ class VersionFiles:
         """Where the version comes from."""
         return lineage_from_json(self._read("lineage.json"))
 
+    def cells(self) -> str:
+        """Source of the cells that ran before the tag, in the percent format; empty where it came from no notebook."""
+        return self._read_optional(CELLS)
+
+    def diff(self) -> str:
+        """What differed from the lineage's commit, as `git diff` shows it; empty where nothing did."""
+        return self._read_optional(DIFF)
+
     def modules(self) -> tuple[Path, ...]:
         """The user's modules that travel with the version: files and package folders, checked."""
         manifest = self.manifest
@@ -157,6 +165,9 @@ class VersionFiles:
 
     def _read(self, name: str) -> bytes:
         return self._checked(name).read_bytes()
+
+    def _read_optional(self, name: str) -> str:
+        return self._read(name).decode() if name in self.manifest.files else ""
 
     def _checked(self, name: str) -> Path:
         path = self._inside(name)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from noren_bento.profile.profile import Profile, profile_to_json
 from noren_bento.release.version import ModelVersion
-from noren_bento.tagging.lineage import Lineage, lineage_to_json
+from noren_bento.tagging.lineage import Origin
 from noren_bento.tagging.metrics import Measured
 from noren_bento.tagging.modules import copy_modules
 from noren_bento.tagging.rows import to_rows
@@ -49,7 +49,7 @@ class Contents:
     reference: Rows
     test: Rows
     measured: Measured
-    lineage: Lineage
+    origin: Origin
     modules: Sequence[Path] = ()
 
 
@@ -58,7 +58,7 @@ def write_contents(contents: Contents, version: ModelVersion, folder: Path) -> N
     (folder / "profile.json").write_bytes(profile_to_json(contents.profile))
     (folder / "metrics.json").write_text(json.dumps(contents.measured.values, indent=1))
     (folder / "intervals.json").write_text(json.dumps(contents.measured.intervals, indent=1))
-    (folder / "lineage.json").write_bytes(lineage_to_json(contents.lineage))
+    contents.origin.write(folder)
     rows = to_rows(contents.reference.frame.head(EXAMPLE_ROWS), version.signature)
     (folder / "input_example.json").write_text(json.dumps({"rows": rows}, ensure_ascii=False, indent=1))
     (folder / "requirements.txt").write_text("".join(f"{one}\n" for one in version.requirements))
