@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -79,6 +80,7 @@ class Ring:
         with_modules: Sequence[str | Path] = (),
     ) -> ModelVersion:
         """Tag a fitted model."""
+        from noren.notebook_trace import read_trace
         from noren_bento.tagging.tag import tag_model
 
         if name is None:
@@ -98,6 +100,7 @@ class Ring:
             test=test,
             settings=self.settings,
             with_modules=[Path(path) for path in with_modules],
+            trace=read_trace(),
             progress=lambda text: self.stages.detail("tag", text),
         )
 
@@ -311,8 +314,11 @@ class Ring:
 
         A release that has started goes on by its plan, and one of another process is that process's business.
         """
+        from noren_bento.tagging.secrets import read_secrets
+
         interrupted = isinstance(error, KeyboardInterrupt)
-        why = "interrupted before the start" if interrupted else str(error) or type(error).__name__
+        told = str(error) or type(error).__name__
+        why = "interrupted before the start" if interrupted else read_secrets(os.environ).mask(told)
         before = (State.OPENED, State.BUILT, State.VALIDATED)
         try:
             for release in self.client.releases():
