@@ -110,12 +110,13 @@ def test_the_installer_tells_uv_what_pip_is_told() -> None:
         "global.index-url='https://packages.example/simple'",
         "global.timeout='60'",
         ":env:.timeout='9'",
-        ":env:.find-links='one two'",
+        ":env:.find-links='/ /not-there https://wheels.example'",
+        "wheel.timeout='1'",
     ]
     assert uv_variables(read_settings(reversed(lines))) == {
         "UV_DEFAULT_INDEX": "https://packages.example/simple",
         "UV_HTTP_TIMEOUT": "9",
-        "UV_FIND_LINKS": "one,two",
+        "UV_FIND_LINKS": "/,https://wheels.example",
         "UV_INDEX_STRATEGY": "unsafe-best-match",
     }
 
