@@ -5,6 +5,7 @@ Import this module only where a notebook is executed: papermill takes about two 
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -43,15 +44,31 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill ships 
         return super().process_message(msg, cell, cell_index)
 
 
+class Run:
+    """One notebook under way in a started kernel. Papermill is given no file to write, so this holds what it did."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.manager: Any = None
+        """Papermill's; None until the notebook could be opened."""
+
+    def notebook(self) -> dict[str, Any]:
+        """The notebook's JSON as far as it ran; without cells when it could not even be opened."""
+        if self.manager is None:
+            return {"cells": []}
+        held: dict[str, Any] = json.loads(json.dumps(self.manager.nb))
+        return held
+
+
 class Engine(NBClientEngine):  # type: ignore[misc]  # papermill ships no types
     """Runs the notebook in the Kernel that the caller started, and closes the channels that it opened."""
 
     @classmethod
-    def execute_managed_notebook(
-        cls, nb_man: Any, kernel_name: str, *, kernel: Kernel, **options: Any
-    ) -> Any:
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, run: Run, **options: Any) -> Any:
         """Execute; papermill calls this."""
-        client = Client(nb_man, kernel=kernel, kernel_name=kernel_name, log=logging.getLogger("papermill"))
+        run.manager = nb_man
+        log = logging.getLogger("papermill")
+        client = Client(nb_man, kernel=run.kernel, kernel_name=kernel_name, log=log)
         try:
             return client.execute()
         finally:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from noren_bento.tagging.secrets import Secrets
 from noren_validation.kernel import Kernel
+from noren_validation.mask import mask_notebook
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,18 +19,19 @@ class Execution:
     """One executed notebook, whole or in part."""
 
     notebook: dict[str, Any]
-    """The executed notebook's JSON; without cells when it could not even be opened."""
+    """The executed notebook's JSON with secrets masked; without cells when it could not even be opened."""
     interruption: str
     """What ended the run from outside; empty when the notebook came to its own end."""
     seconds: float
 
 
 def execute_notebook(
-    notebook: Path, output: Path, *, kernel: Kernel, subject: Path, deadline_seconds: float
+    notebook: Path, output: Path, *, kernel: Kernel, subject: Path, secrets: Secrets, deadline_seconds: float
 ) -> Execution:
-    """Execute `notebook` in a started kernel with the parameter `subject`, and write it to `output` as it goes.
+    """Execute `notebook` in a started kernel with the parameter `subject`, and write it to `output` when it has ended.
 
-    What the notebook raises is in its outputs, for the gate to read; here nothing is raised for it.
+    Only then are secrets masked, so nothing is written before. What the notebook raises is in its outputs, for the
+    gate to read; here nothing is raised for it.
     """
     import papermill  # noqa: PLC0415 -- two seconds of CPU
 
@@ -39,16 +42,16 @@ def execute_notebook(
     watch = threading.Timer(deadline_seconds, kernel.kill, [late])
     watch.daemon = True
     watch.start()
-    ended = ""
+    ended, run = "", engine.Run(kernel)
     try:
         papermill.execute_notebook(
             notebook,
-            output,
+            None,
             parameters={"subject": str(subject)},
             engine_name=engine.NAME,
             kernel_name="python3",
             progress_bar=False,
-            kernel=kernel,
+            run=run,
         )
     except papermill.PapermillExecutionError:
         pass  # the error is an output of its cell: the gate reads it there
@@ -56,7 +59,11 @@ def execute_notebook(
         ended = _describe(error, kernel)
     finally:
         watch.cancel()
-    return Execution(_read(output), kernel.reason or ended, time.monotonic() - begun)
+    kept = mask_notebook(run.notebook(), secrets)
+    output.write_text(
+        json.dumps(kept, ensure_ascii=False, indent=1), encoding="utf-8", errors="backslashreplace"
+    )
+    return Execution(kept, kernel.reason or secrets.mask(ended), time.monotonic() - begun)
 
 
 def _describe(error: Exception, kernel: Kernel) -> str:
@@ -64,10 +71,3 @@ def _describe(error: Exception, kernel: Kernel) -> str:
         return f"its kernel died (exit code {kernel.exit_code})"
     first = (str(error).strip().splitlines() or [""])[0]
     return f"it could not be run: {type(error).__name__}: {first[:300]}"
-
-
-def _read(output: Path) -> dict[str, Any]:
-    if not output.exists():
-        return {"cells": []}
-    notebook: dict[str, Any] = json.loads(output.read_bytes())
-    return notebook

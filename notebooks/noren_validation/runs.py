@@ -12,6 +12,7 @@ from noren_bento.errors import NorenError
 from noren_validation.execute import Execution, execute_notebook
 from noren_validation.gate import judge_notebook
 from noren_validation.kernel import Kernel
+from noren_validation.mask import mask_log, read_notebook_secrets
 from noren_validation.validation import NotebookResult
 
 AT_ONCE = 3
@@ -39,7 +40,7 @@ class Runs:
             raise NorenError(
                 f"Two validation notebooks are called {name!r}. Rename one: the report goes by names."
             )
-        kernel = Kernel(self._folder / f"{name}.log")
+        kernel = Kernel(self._log_of(name))
         self._kernels.append(kernel)
         future = self._pool.submit(self._run, notebook, subject, kernel)
         self._futures[future] = name
@@ -74,12 +75,20 @@ class Runs:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _run(self, notebook: Path, subject: Path, kernel: Kernel) -> Execution:
-        with kernel:
-            kernel.start(notebook.parent)
-            return execute_notebook(
-                notebook,
-                self._folder / notebook.name,
-                kernel=kernel,
-                subject=subject,
-                deadline_seconds=self._deadline_seconds,
-            )
+        secrets = read_notebook_secrets(notebook)
+        try:
+            with kernel:
+                kernel.start(notebook.parent)
+                return execute_notebook(
+                    notebook,
+                    self._folder / notebook.name,
+                    kernel=kernel,
+                    subject=subject,
+                    secrets=secrets,
+                    deadline_seconds=self._deadline_seconds,
+                )
+        finally:
+            mask_log(self._log_of(notebook.stem), secrets)
+
+    def _log_of(self, name: str) -> Path:
+        return self._folder / f"{name}.log"
