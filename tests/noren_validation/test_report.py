@@ -152,6 +152,23 @@ def test_no_payload_runs_or_fetches_anything_in_a_real_browser(browser, tmp_path
 
 
 @pytest.mark.slow
+def test_the_payloads_do_run_and_fetch_where_nobody_cleans_them(browser, tmp_path: Path):
+    """So that the test above can fail."""
+    page = browser.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    live = 0
+    for place, payload in enumerate(PAYLOADS):
+        path = tmp_path / f"raw{place}.html"
+        path.write_text(f"<!doctype html><html><body>{payload}</body></html>")
+        asked.clear()
+        page.goto(path.as_uri())
+        live += any(url.startswith("http:") for url in asked)
+    page.close()
+    assert live >= 12  # others wait for a click, or for another browser
+
+
+@pytest.mark.slow
 def test_the_page_fits_a_phone(browser, tmp_path):
     path = tmp_path / "report.html"
     path.write_text(make(NotebookResult("performance", (PASSED, FAILED), ("a_long_word" * 30,))))
