@@ -73,7 +73,7 @@ class Secrets:
         "login('***')"
         """
         found = {text[span.start : span.end] for text in texts for span in find_secrets(text)}
-        return Secrets(self.known | {one for one in found if _is_telling(one)})
+        return Secrets(self.known | {one for one in found if is_telling(one)})
 
     def holds(self, text: str) -> bool:
         """Whether a text has a secret in it."""
@@ -98,7 +98,7 @@ def read_secrets(environ: Mapping[str, str]) -> Secrets:
             found.add(value)
         if "://" in value:
             found |= _passwords(value)
-    return Secrets(frozenset(one for one in found if _is_telling(one)))
+    return Secrets(frozenset(one for one in found if is_telling(one)))
 
 
 def _mask_found(text: str) -> str:
@@ -117,7 +117,7 @@ def _passwords(url: str) -> set[str]:
     return {password, unquote(password)} if mask_credentials(url) != url else set()
 
 
-def _is_telling(value: str) -> bool:
+def is_telling(value: str) -> bool:
     """Whether a value is so special that each place where it stands is the secret."""
     return len(value) >= LEAST_KNOWN and not _WORD.fullmatch(value)
 
