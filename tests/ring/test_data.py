@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
+from collections.abc import Iterator
 
 import httpx
 import numpy as np
@@ -20,7 +20,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from noren.ring import Ring, Task
 from noren_bento.control.client import ControlClient
 from noren_bento.settings import Settings
-from tests.ring.home import SHARED_DATA, quick_plan, running_home
+from tests.ring.home import SHARED_DATA, quick_plan, running_home, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -44,13 +44,13 @@ def send(settings: Settings, name: str, frame: pd.DataFrame, *, rows: int = 5) -
     return predictions
 
 
-def wait_rows(client: ControlClient, name: str, rows: int) -> None:
-    deadline = time.monotonic() + 30
-    while client.drift(name).rows < rows and time.monotonic() < deadline:
-        time.sleep(0.2)
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    with running_home(tmp_path_factory.mktemp("data")) as settings:
+        yield settings
 
 
-def test_bike_rentals_of_2012_drift_from_a_model_of_early_2011(tmp_path: Path) -> None:
+def test_bike_rentals_of_2012_drift_from_a_model_of_early_2011(settings: Settings) -> None:
     hours = read("bike_sharing_hourly.parquet")
     features = [c for c in hours.columns if c not in ("cnt", "casual", "registered", "dteday", "instant")]
     early = hours[(hours["yr"] == 0) & (hours["mnth"] <= 6)]
@@ -58,26 +58,26 @@ def test_bike_rentals_of_2012_drift_from_a_model_of_early_2011(tmp_path: Path) -
     held = early.sample(frac=0.3, random_state=0)
     kept = early.drop(held.index)
     model = HistGradientBoostingRegressor(max_iter=60, random_state=0).fit(kept[features], kept["cnt"])
-    with running_home(tmp_path) as settings:
-        task = Task(model, "rentals", (kept[features], kept["cnt"]), (held[features], held["cnt"]))
-        release = Ring(settings).deploy(task)
-        assert release.state == "promoted"
-        client = ControlClient(settings)
+    release = Ring(settings).deploy(
+        Task(model, "rentals", (kept[features], kept["cnt"]), (held[features], held["cnt"]))
+    )
+    assert release.state == "promoted"
+    client = ControlClient(settings)
 
-        same = held[features].sample(600, replace=True, random_state=1)
-        answers = send(settings, "rentals", same)
-        assert np.allclose(np.asarray(answers, dtype=float), model.predict(same), rtol=1e-4, atol=1e-2)
-        wait_rows(client, "rentals", 600)
-        assert client.drift("rentals").alarms == (), "the same months do not drift"
+    same = held[features].sample(600, replace=True, random_state=1)
+    answers = send(settings, "rentals", same)
+    assert np.allclose(np.asarray(answers, dtype=float), model.predict(same), rtol=1e-4, atol=1e-2)
+    until(lambda: client.drift("rentals").rows >= 600)
+    assert client.drift("rentals").alarms == (), "the same months do not drift"
 
-        send(settings, "rentals", later[features].iloc[:3000])
-        wait_rows(client, "rentals", 3000)
-        alarms = set(client.drift("rentals").alarms)
-        assert "yr" in alarms, "no reference row is of 2012"
-        assert not alarms & {"hr", "holiday"}, "hours of the day come in equal shares in both years"
+    send(settings, "rentals", later[features].iloc[:3000])
+    until(lambda: client.drift("rentals").rows >= 3000)
+    alarms = set(client.drift("rentals").alarms)
+    assert "yr" in alarms, "no reference row is of 2012"
+    assert not alarms & {"hr", "holiday"}, "hours of the day come in equal shares in both years"
 
 
-def test_a_census_pipeline_with_mixed_types_and_missing_values_goes_round(tmp_path: Path) -> None:
+def test_a_census_pipeline_with_mixed_types_and_missing_values_goes_round(settings: Settings) -> None:
     people = read("adult_census.parquet")
     target = "income-per-year"
     X, y = people.drop(columns=target), people[target].astype(str).to_numpy()
@@ -96,15 +96,13 @@ def test_a_census_pipeline_with_mixed_types_and_missing_values_goes_round(tmp_pa
     first = make_pipeline(encode, LogisticRegression(C=0.01, max_iter=300)).fit(X.loc[train], y[:8000])
     second = make_pipeline(encode, LogisticRegression(C=0.1, max_iter=300)).fit(X.loc[train], y[:8000])
     data = {"train": (X.loc[train], y[:8000]), "test": (X.loc[test], y[8000:11000])}
-    with running_home(tmp_path) as settings:
-        assert Ring(settings).deploy(Task(first, "income", **data)).state == "promoted"
-        release = Ring(settings).deploy(Task(second, "income", **data, plan=quick_plan(30, 60)))
-        later = X.iloc[11000:15000]
-        deadline = time.monotonic() + 120
-        answers: list[object] = []
-        while release.now.active and time.monotonic() < deadline:
-            answers = send(settings, "income", later.iloc[:400], rows=1)
-        assert release.state == "promoted", release.because
-        answers = send(settings, "income", later.iloc[:400])
-        assert list(map(str, answers)) == list(second.predict(later.iloc[:400]))
-        assert release.evidence.candidate.failed == 0
+    assert Ring(settings).deploy(Task(first, "income", **data)).state == "promoted"
+    release = Ring(settings).deploy(Task(second, "income", **data, plan=quick_plan(30, 60)))
+    later = X.iloc[11000:15000]
+    deadline = time.monotonic() + 120
+    while release.now.active and time.monotonic() < deadline:
+        send(settings, "income", later.iloc[:400], rows=1)
+    assert release.state == "promoted", release.because
+    answers = send(settings, "income", later.iloc[:400])
+    assert list(map(str, answers)) == list(second.predict(later.iloc[:400]))
+    assert release.evidence.candidate.failed == 0
