@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import site
 import sys
 import sysconfig
@@ -190,7 +191,7 @@ def require_importable(references: Iterable[Reference], own_modules: Iterable[st
         if top not in own and not is_installed(top):
             raise NorenError(
                 f"{reference.place} needs {reference}, and {top} is not an installed package, so it does not exist "
-                f"where the model is served. Tag --with {_source_of(top)}."
+                f"where the model is served. Tag --with {source_of(top)}."
             )
 
 
@@ -198,14 +199,30 @@ def is_installed(module: str) -> bool:
     """Whether a top-level module belongs to Python or to an installed package, by where it lies."""
     if module in sys.stdlib_module_names or module in sys.builtin_module_names:
         return True
-    origin = getattr(sys.modules.get(module), "__file__", None)
-    if origin is None:
+    origin = _origin_of(module)
+    if origin is None:  # built in, or the name that a compiled class gives for its module
         return module not in sys.modules or hasattr(sys.modules[module], "__path__")
     folders = [*sysconfig.get_paths().values(), *site.getsitepackages(), site.getusersitepackages()]
-    return any(Path(origin).is_relative_to(folder) for folder in set(folders))
+    return any(origin.is_relative_to(folder) for folder in set(folders))
 
 
-def _source_of(module: str) -> str:
-    origin = Path(str(getattr(sys.modules.get(module), "__file__", None) or f"{module}.py"))
+def _origin_of(module: str) -> Path | None:
+    """The file or folder that a top-level module is imported from, or would be."""
+    loaded = sys.modules.get(module)
+    if loaded is not None:
+        places = [getattr(loaded, "__file__", None), *getattr(loaded, "__path__", ())]
+    else:
+        try:
+            spec = importlib.util.find_spec(module)
+        except (ImportError, ValueError):
+            return None
+        inner = [] if spec is None else [*(spec.submodule_search_locations or ())]
+        places = [*inner, None if spec is None or not spec.has_location else spec.origin]
+    return next((Path(place) for place in places if place), None)
+
+
+def source_of(module: str) -> str:
+    """The file or package folder to name after `--with`, from here where that is shorter."""
+    origin = _origin_of(module) or Path(f"{module}.py")
     origin = origin.parent if origin.name == "__init__.py" else origin
     return str(origin.relative_to(Path.cwd())) if origin.is_relative_to(Path.cwd()) else str(origin)

@@ -18,7 +18,7 @@ from noren_bento.serving.original import flat_predictions
 from noren_bento.settings import Settings
 from noren_bento.stores.models import Draft, ModelStore
 from noren_bento.tagging.cells import Trace
-from noren_bento.tagging.digest import FittedState, read_state
+from noren_bento.tagging.digest import FittedState, Reference, read_state
 from noren_bento.tagging.frames import model_input, sample_rows
 from noren_bento.tagging.inspect import (
     read_split,
@@ -31,12 +31,15 @@ from noren_bento.tagging.inspect import (
 from noren_bento.tagging.lineage import OriginReading
 from noren_bento.tagging.metrics import Measured, estimate, measure
 from noren_bento.tagging.modules import read_sources, require_modules
-from noren_bento.tagging.requirements import read_requirements
+from noren_bento.tagging.own_imports import require_carried
+from noren_bento.tagging.preflight import Preflight, open_preflight
+from noren_bento.tagging.requirements import read_output_libraries, read_requirements
 from noren_bento.tagging.serialise import write_model
 from noren_bento.tagging.signature import needs_target, read_signature, read_task
 from noren_bento.tagging.stage_clock import StageClock
 from noren_bento.tagging.staging import staging_folder
 from noren_bento.tagging.training_profile import profile_training
+from noren_bento.tagging.version_files import VersionFiles
 from noren_bento.tagging.write_files import Contents, Rows, write_contents, write_manifest
 
 Progress = Callable[[str], None]
@@ -52,6 +55,8 @@ class Subject:
     train: Rows
     test: Rows
     modules: tuple[Path, ...]
+    imported: tuple[Reference, ...]
+    """What the user's own modules import."""
 
     @property
     def own_modules(self) -> tuple[str, ...]:
@@ -78,13 +83,39 @@ def tag_model(
     Raises NorenError for what cannot be tagged, with what to change, and UnreachableError when MLflow does not answer.
     Whatever interrupts it, nothing is left in the store.
     """
-    tell = StageClock(progress)
     require_name(name)
+    with open_preflight(model) as preflight:
+        return _tag(
+            model,
+            name,
+            train=train,
+            test=test,
+            settings=settings,
+            with_modules=with_modules,
+            trace=trace,
+            tell=StageClock(progress),
+            preflight=preflight,
+        )
+
+
+def _tag(
+    model: Any,
+    name: str,
+    *,
+    train: tuple[Any, Any],
+    test: tuple[Any, Any],
+    settings: Settings,
+    with_modules: Sequence[Path],
+    trace: Trace | None,
+    tell: StageClock,
+    preflight: Preflight,
+) -> ModelVersion:
     tell("inspect the model and its data")
     require_model(model)
     modules = require_modules(with_modules)
     state = read_state(model, read_sources(modules))
     require_importable(state.references, [path.stem for path in modules])
+    imported = require_carried(modules)
     rows = {split: _read_rows(model, data, split) for split, data in (("train", train), ("test", test))}
     require_same_columns(rows["train"].frame, rows["test"].frame)
 
@@ -96,12 +127,14 @@ def tag_model(
 
     tell("measure it on its data")
     signature = read_signature(model, train[0], rows["train"].frame, rows["train"].y, read_targets(train[1]))
-    subject = Subject(model, state, signature, rows["train"], rows["test"], modules)
+    subject = Subject(model, state, signature, rows["train"], rows["test"], modules, imported)
     with OriginReading(subject.train, subject.test, targets=signature.targets, trace=trace) as reading:
         contents = _read_contents(subject, reading, tell)
     tell("write its files")
     with staging_folder(settings) as folder:
         version, manifest_digest = _write(subject, contents, name, folder)
+        tell("load it in a clean process")
+        preflight.check(model, VersionFiles(folder, manifest_digest), contents.reference.frame)
         tell("register it")
         draft = Draft(version, folder, manifest_digest, contents.measured.published(), _parameters(model))
         return store.register(draft)
@@ -185,7 +218,9 @@ def _write(subject: Subject, contents: Contents, name: str, folder: Path) -> tup
         "polars": ["pandas", "polars"],
         "sparse": ["scipy"],
     }.get(subject.signature.container, [])
-    requirements = read_requirements(subject.state.references, subject.own_modules, always=always)
+    always += read_output_libraries(subject.model)
+    references = (*subject.state.references, *subject.imported)
+    requirements = read_requirements(references, subject.own_modules, always=always)
     version = ModelVersion(name, 0, subject.state.digest, subject.signature, requirements)
     write_contents(contents, version, folder)
     if read_state(again, read_sources(subject.modules)).digest != subject.state.digest:
