@@ -45,7 +45,7 @@ def execute_notebook(
     ended, run = "", engine.Run(kernel)
     try:
         papermill.execute_notebook(
-            notebook,
+            str(notebook).replace("{", "{{").replace("}", "}}"),  # papermill takes braces for parameters
             None,
             parameters={"subject": str(subject)},
             engine_name=engine.NAME,

@@ -15,7 +15,7 @@ from tests.ring.home import deploy, running_home, serial_task, serials
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-ODD = 'it\'s "100 %" [a-z]; #1 =?& $HOME é雪'
+ODD = 'it\'s "100 %" [a-z]; #1 =?& {x} $HOME é雪'
 SECRETS = {"MLFLOW_TRACKING_TOKEN": "for control", "GITHUB_TOKEN": "for nobody"}
 
 

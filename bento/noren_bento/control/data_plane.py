@@ -47,7 +47,9 @@ class DataPlane:
         """Make the world be what the releases say: first what is there, then routes, then services."""
         self._try("services", self._look)
         self.follow_routes(releases, now)
-        self._try("services to start and end", lambda: self._follow_services(releases, now))
+        # A supervisord that has just not answered is not waited for a second time: routes come round again sooner.
+        if "services" not in self.troubles:
+            self._try("services to start and end", lambda: self._follow_services(releases, now))
 
     def follow_routes(self, releases: Sequence[Release], now: float) -> None:
         """Give Envoy its routes; needs nothing but files where supervisord is dead."""

@@ -40,7 +40,7 @@ class EvidenceReader:
         self._meter = meter
         self._seen: dict[tuple[str, int, str], Totals] = {}
         self.damaged = 0
-        """Lines of the log that were torn by a crash and are left out."""
+        """Lines of the log since the last persisted event that were torn by a crash and are left out."""
 
     def begin(self) -> Cursor:
         """Return the cursor of an epoch that begins now."""
@@ -71,7 +71,7 @@ class EvidenceReader:
             candidate=_rise(candidate, known[1]),
         )
         read = self._meter.read_log(cursor.log_offset)
-        self.damaged += read.damaged
+        self.damaged = read.damaged  # not added up: the same lines are read until the cursor moves
         mine = [failure for failure in read.failures if failure.release == release.id]
         for epoch, weight in sorted({(failure.epoch, failure.weight) for failure in mine}):
             here = [failure for failure in mine if failure.epoch == epoch]

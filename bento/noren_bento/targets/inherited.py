@@ -16,7 +16,7 @@ SUFFIX = "_proxy"
 """In either case: `https_proxy`, `NO_PROXY`."""
 INSTALLERS = ("PIP_", "UV_")
 """Prefixes of what says where packages come from, sometimes with a password: for making environments only."""
-STORES = ("AWS_", "AZURE_", "DATABRICKS_", "GOOGLE_", "MLFLOW_")
+STORES = ("AWS_", "AZURE_", "DATABRICKS_", "GOOGLE_", "MLFLOW_", "PG")
 """Prefixes of what opens tracking and artefact stores: for control only, which writes aliases there."""
 DROPPED = frozenset(
     {
