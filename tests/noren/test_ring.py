@@ -22,6 +22,8 @@ from noren_bento.release.plan import Plan
 from noren_bento.release.release import Release as Folded
 from noren_bento.release.version import ModelVersion, Signature
 from noren_bento.settings import Settings
+from noren_validation.gate import judge_notebook, judge_notebooks, name_checks
+from noren_validation.validation import Validation
 from tests.noren.control_home import control_home
 from tests.noren_bento.release.log import BUILT, VALIDATED, log, opened
 
@@ -33,9 +35,12 @@ SECOND = ModelVersion("m", 2, "d" * 64, Signature((), "classification"))
 class Prepared(Ring):
     """A ring whose version m/2 is tagged and built, and whose validation ends with `error`."""
 
-    def __init__(self, settings: Settings, error: BaseException | None = None) -> None:
+    def __init__(
+        self, settings: Settings, error: BaseException | None = None, *, result: Validation | None = None
+    ) -> None:
         super().__init__(settings)
         self.error = error
+        self.result = result
 
     def _tagged(self, task: Task) -> ModelVersion:
         return SECOND
@@ -50,6 +55,8 @@ class Prepared(Ring):
         deadline = time.monotonic() + 10
         while self.client.release("m").state != "built" and time.monotonic() < deadline:
             time.sleep(0.01)  # the other thread waits for the service now
+        if self.result is not None:
+            return self.result
         assert self.error is not None
         raise self.error
 
@@ -83,6 +90,22 @@ def test_a_failed_validation_is_undone_before_anything_else_is_waited_for(
         Prepared(settings, error).deploy(Task("m/2"))
     assert time.monotonic() - began < 5
     assert raised.value is error, "the first error is what the user sees"
+    assert journal.release("m").requested == "roll back"
+
+
+@pytest.mark.parametrize("home", [opened_by(ME)], indirect=True)
+def test_a_gate_that_closed_before_anything_was_tested_says_why(
+    home: tuple[Settings, Journal], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, journal = home
+    monkeypatch.setattr("noren.ring.UNDO_SECONDS", 0.2)
+    monkeypatch.setattr(Prepared, "_address_of", lambda *_: "http://127.0.0.1:1")
+    dead = judge_notebook("own", {"cells": []}, digest="d" * 64, interruption="its kernel died")
+    result = Validation(
+        judge_notebooks([dead]), name_checks([dead]), tmp_path / "report.html", "", 1.0, (dead,)
+    )
+    with pytest.raises(NorenError, match=r"The gate is closed for m/2: .*its kernel died.*report.html"):
+        Prepared(settings, result=result).deploy(Task("m/2"))
     assert journal.release("m").requested == "roll back"
 
 
