@@ -58,6 +58,7 @@ def _run(task: Path, folder: Path, import_from: tuple[Path, ...], seconds: float
         **os.environ,
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONDONTWRITEBYTECODE": "1",  # a version's folder holds what is listed, and no caches
         "PYTHONWARNINGS": "ignore",
     }
     try:

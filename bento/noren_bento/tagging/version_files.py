@@ -160,8 +160,19 @@ class VersionFiles:
         names = [name for name in manifest.files if name.startswith(prefix)]
         for name in names:
             require_sha256(self._inside(name), manifest.files[name])
+        self._require_listed(names)
         tops = dict.fromkeys(name.removeprefix(prefix).split("/")[0] for name in names)
         return tuple(self.path / MODULES / top for top in tops)
+
+    def _require_listed(self, modules: list[str]) -> None:
+        """Raise where something lies beside the modules: whoever has that folder on its path would import it."""
+        there = [path for path in (self.path / MODULES).rglob("*") if not path.is_dir() or path.is_symlink()]
+        for path in there:
+            if path.relative_to(self.path).as_posix() not in modules:
+                raise NorenError(
+                    f"{path} was put there after the model was tagged. Nothing was loaded. "
+                    "Find out who did, then remove it, or tag the model again."
+                )
 
     def _read(self, name: str) -> bytes:
         return self._checked(name).read_bytes()
