@@ -95,7 +95,8 @@ def _changed(model: Any, given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         if _is_made_of_models(value):
             continue
         prefix, _, last = name.rpartition("__")
-        default = _defaults(type(given.get(prefix, model))).get(last, inspect.Parameter.empty)
+        owner: type = type(given.get(prefix, model))
+        default = _defaults(owner).get(last, inspect.Parameter.empty)
         if not _is_same(value, default):
             yield name, value
 

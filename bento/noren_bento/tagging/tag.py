@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,9 @@ from noren_bento.release.version import ModelVersion, Signature, require_name
 from noren_bento.serving.original import flat_predictions
 from noren_bento.settings import Settings
 from noren_bento.stores.models import Draft, ModelStore
+from noren_bento.tagging.card_files import write_card
 from noren_bento.tagging.cells import Trace
+from noren_bento.tagging.description import describe_model
 from noren_bento.tagging.digest import FittedState, Reference, read_state
 from noren_bento.tagging.frames import model_input, sample_rows
 from noren_bento.tagging.inspect import (
@@ -33,7 +35,9 @@ from noren_bento.tagging.metrics import Measured, estimate, measure
 from noren_bento.tagging.modules import read_sources, require_modules
 from noren_bento.tagging.own_imports import require_carried
 from noren_bento.tagging.preflight import Preflight, open_preflight
+from noren_bento.tagging.refuse_secrets import require_no_secrets
 from noren_bento.tagging.requirements import read_output_libraries, read_requirements
+from noren_bento.tagging.secrets import read_secrets
 from noren_bento.tagging.serialise import write_model
 from noren_bento.tagging.signature import needs_target, read_signature, read_task
 from noren_bento.tagging.stage_clock import StageClock
@@ -113,6 +117,7 @@ def _tag(
     tell("inspect the model and its data")
     require_model(model)
     modules = require_modules(with_modules)
+    require_no_secrets(model, modules, read_secrets(os.environ))
     state = read_state(model, read_sources(modules))
     require_importable(state.references, [path.stem for path in modules])
     imported = require_carried(modules)
@@ -136,7 +141,9 @@ def _tag(
         tell("load it in a clean process")
         preflight.check(model, VersionFiles(folder, manifest_digest), contents.reference.frame)
         tell("register it")
-        draft = Draft(version, folder, manifest_digest, contents.measured.published(), _parameters(model))
+        draft = Draft(
+            version, folder, manifest_digest, contents.measured.published(), contents.description.parameters
+        )
         return store.register(draft)
 
 
@@ -160,9 +167,10 @@ def _read_contents(subject: Subject, reading: OriginReading, clock: StageClock) 
         ),
         origin=reading.result(
             time.time(),
-            libraries=read_requirements(subject.state.references, subject.own_modules),
+            libraries=read_requirements((*subject.state.references, *subject.imported), subject.own_modules),
             seconds=clock.seconds(),
         ),
+        description=describe_model(subject.model, reading.secrets()),
         modules=subject.modules,
     )
 
@@ -223,20 +231,10 @@ def _write(subject: Subject, contents: Contents, name: str, folder: Path) -> tup
     requirements = read_requirements(references, subject.own_modules, always=always)
     version = ModelVersion(name, 0, subject.state.digest, subject.signature, requirements)
     write_contents(contents, version, folder)
+    write_card(contents, version, form, folder)
     if read_state(again, read_sources(subject.modules)).digest != subject.state.digest:
         raise NorenError(
             f"{type(subject.model).__name__} is another model after it was stored with {form} and read again. "
             "Tell us, with the model's class; until then store its state in plain attributes."
         )
     return version, write_manifest(version, form, folder)
-
-
-def _parameters(model: Any) -> dict[str, str]:
-    """The model's plain parameters by name; a Pipeline's steps included, objects left out."""
-    if not hasattr(model, "get_params"):
-        return {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        given = model.get_params(deep=True)
-    plain = (str, int, float, bool, type(None))
-    return {name: str(value)[:500] for name, value in given.items() if isinstance(value, plain)}

@@ -15,6 +15,7 @@ import msgspec
 from noren_bento.errors import NorenError
 from noren_bento.profile.profile import Profile, profile_from_json
 from noren_bento.release.version import ModelVersion
+from noren_bento.tagging.description import Description, description_from_json
 from noren_bento.tagging.frames import restore_frame
 from noren_bento.tagging.lineage import CELLS, DIFF, Lineage, lineage_from_json
 from noren_bento.tagging.modules import make_importable
@@ -140,6 +141,10 @@ class VersionFiles:
         """Ends of the metrics' 95 % bootstrap intervals, by the metric's name, where there is one."""
         found = json.loads(self._read("intervals.json"))
         return {name: (float(low), float(high)) for name, (low, high) in found.items()}
+
+    def description(self) -> Description:
+        """What the model is: its class, what it is made of, the parameters that are not the defaults."""
+        return description_from_json(self._read("description.json"))
 
     def lineage(self) -> Lineage:
         """Where the version comes from."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from noren_bento.profile.profile import Profile, profile_to_json
 from noren_bento.release.version import ModelVersion
+from noren_bento.tagging.description import Description, description_to_json
 from noren_bento.tagging.lineage import Origin
 from noren_bento.tagging.metrics import Measured
 from noren_bento.tagging.modules import copy_modules
@@ -50,6 +51,7 @@ class Contents:
     test: Rows
     measured: Measured
     origin: Origin
+    description: Description
     modules: Sequence[Path] = ()
 
 
@@ -59,6 +61,7 @@ def write_contents(contents: Contents, version: ModelVersion, folder: Path) -> N
     (folder / "metrics.json").write_text(json.dumps(contents.measured.values, indent=1))
     (folder / "intervals.json").write_text(json.dumps(contents.measured.intervals, indent=1))
     contents.origin.write(folder)
+    (folder / "description.json").write_bytes(description_to_json(contents.description))
     rows = to_rows(contents.reference.frame.head(EXAMPLE_ROWS), version.signature)
     (folder / "input_example.json").write_text(json.dumps({"rows": rows}, ensure_ascii=False, indent=1))
     (folder / "requirements.txt").write_text("".join(f"{one}\n" for one in version.requirements))
