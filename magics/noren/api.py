@@ -15,6 +15,7 @@ from noren_bento.settings import load_settings
 if TYPE_CHECKING:
     from noren.handle import Release
     from noren.tables import ReleasesTable, StatusTable
+    from noren.version_card import VersionCard
     from noren_bento.bento_build.build import Build
     from noren_bento.control.client import ControlClient
     from noren_bento.drift.report import DriftReport
@@ -39,6 +40,13 @@ def tag(
     from noren.ring import Ring
 
     return Ring(load_settings()).tag(model, name, train=train, test=test, with_modules=with_modules)
+
+
+def card(version: ModelVersion | str) -> VersionCard:
+    """The model card of a tagged version: what it is, on what data, how good, within which limits, from where."""
+    from noren.version_card import read_card
+
+    return read_card(version)
 
 
 def build(version: ModelVersion | str) -> Build:

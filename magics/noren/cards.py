@@ -7,6 +7,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from noren.version_card import version_html, version_text
 from noren.wording import UNKNOWN, odds
 from noren_bento.drift.report import DriftReport
 from noren_bento.release.version import ModelVersion
@@ -28,22 +29,6 @@ def card(title: str, pairs: list[tuple[str, str]]) -> str:
         for name, value in pairs
     )
     return f'<div style="font-variant-numeric:tabular-nums"><b>{escape(title)}</b><table>{body}</table></div>'
-
-
-def version_card(version: ModelVersion) -> str:
-    """What a tagged version is."""
-    columns = version.signature.columns
-    names = ", ".join(column.name for column in columns[:6]) + (", …" if len(columns) > 6 else "")
-    return card(
-        f"{version} tagged",
-        [
-            ("task", version.signature.task),
-            ("inputs", f"{len(columns)} columns: {names}"),
-            ("digest", version.digest[:16]),
-            ("needs", ", ".join(version.requirements)),
-            ("next", f"%deploy {version}"),
-        ],
-    )
 
 
 def build_card(build: Any) -> str:
@@ -97,8 +82,15 @@ def register_cards(shell: InteractiveShell) -> None:
     """Teach this shell's display the cards."""
     formatters = shell.display_formatter.formatters  # type: ignore[union-attr]
     html = formatters["text/html"]
-    html.for_type(ModelVersion, version_card)
+    html.for_type(ModelVersion, version_html)
+    formatters["text/plain"].for_type(ModelVersion, _print_version)
     html.for_type(DriftReport, drift_card)
     # By name, so that nothing heavy is imported for it.
     html.for_type("noren_bento.bento_build.build.Build", build_card)
     html.for_type("noren_validation.validation.Validation", validation_card)
+
+
+def _print_version(version: ModelVersion, printer: Any, cycle: bool) -> None:
+    """The card in a terminal, and one line where the version stands in a list."""
+    alone = len(printer.stack) == 1
+    printer.text(version_text(version) if alone else str(version))

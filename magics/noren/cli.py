@@ -66,6 +66,13 @@ def tag(model: str, name: str | None, train: str, test: str, with_modules: Paths
 
 @main.command()
 @click.argument("version")
+def card(version: str) -> None:
+    """Print the model card of a tagged version, such as churn/3, as Markdown."""
+    click.echo(api.card(version).markdown)
+
+
+@main.command()
+@click.argument("version")
 def build(version: str) -> None:
     """Build the service of a tagged version.
 

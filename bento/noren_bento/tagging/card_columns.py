@@ -92,7 +92,7 @@ def _values(profile: ColumnProfile, kind: str) -> str:
     if kind == "boolean":
         present = sum(profile.counts[:-1])
         true = sum(
-            count for edge, count in zip(profile.edges, profile.counts[1:-1], strict=True) if edge > 0.5
+            count for edge, count in zip(profile.edges, profile.counts[1:-1], strict=True) if edge >= 0.5
         )
         return f"{share(true / present)} true" if present else "none"
     if profile.range is None:

@@ -35,13 +35,13 @@ def shape_to_svg(shape: Shape) -> str:
         return ""
     wide = STEP * len(shape.heights)
     bars = "".join(
-        f'<rect x="{STEP * place}" y="{HEIGHT - (tall := max(1.0, HEIGHT * height)):.1f}" width="{STEP - 1}" '
-        f'height="{tall:.1f}"/>'
+        f"M{STEP * place} {HEIGHT - max(1, round(HEIGHT * height))}h{STEP - 1}V{HEIGHT}h{1 - STEP}z"
         for place, height in enumerate(shape.heights)
         if height > 0
     )
     view = f'viewBox="0 0 {wide} {HEIGHT}" width="{wide}" height="{HEIGHT}"'
-    return f'<svg class="shape" {view} fill="currentColor" role="img" aria-label="spread of the values">{bars}</svg>'
+    told = 'role="img" aria-label="spread of the values"'
+    return f'<svg class="shape" {view} fill="currentColor" {told}><path d="{bars}"/></svg>'
 
 
 @cache
