@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -156,10 +157,10 @@ def test_a_service_that_does_not_answer_closes_the_gate_and_says_so(classifier, 
     assert "did not answer" in validation.verdict.because
 
 
-def test_a_changed_bento_is_not_loaded_and_closes_the_gate(make_version, settings):
-    model, train, test = fit_people(rows=400)
-    built = make_version(model, "people-changed", train=train, test=test)
-    profile = built.build.path / "src" / "model" / "profile.json"
+def test_a_changed_bento_is_not_loaded_and_closes_the_gate(classifier, settings, tmp_path):
+    path = Path(shutil.copytree(classifier.build.path, tmp_path / "bento"))
+    built = Built(classifier.files, replace(classifier.build, path=path))
+    profile = path / "src" / "model" / "profile.json"
     profile.chmod(0o644)
     profile.write_bytes(profile.read_bytes() + b" ")
     validation = validate(built, settings, PERFORMANCE)
