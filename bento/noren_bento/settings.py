@@ -32,8 +32,12 @@ class Settings:
     """Largest request body; more is answered with 413."""
     p99_ms: float = 100.0
     """Production requirement: single-row latency of the built bento at the 99th percentile."""
+    rows_per_second: float = 1_000.0
+    """Production requirement: fewest rows a second that one worker answers in bulk."""
     max_bytes: int = 500_000_000
     """Production requirement: largest size of the built model."""
+    max_memory: int = 2_000_000_000
+    """Production requirement: most bytes of memory that a process takes while it predicts."""
     min_score: float = 0.5
     """Validation: lowest test score (balanced accuracy or R²) that may be released."""
     psi_limit: float = 0.1

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from noren.naming import model_of
 from noren_bento.errors import NotFoundError
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from noren.tables import ReleasesTable, StatusTable
     from noren.version_card import VersionCard
     from noren_bento.bento_build.build import Build
+    from noren_bento.compress.result import Compression
     from noren_bento.control.client import ControlClient
     from noren_bento.drift.report import DriftReport
     from noren_bento.release.plan import Plan
@@ -28,18 +29,48 @@ Split = tuple[Any, Any]
 """X and y of one split: a DataFrame or 2-d array, and the target of the same length."""
 
 
+@overload
 def tag(
-    model: object, name: str, *, train: Split, test: Split, with_modules: Sequence[str | Path] = ()
-) -> ModelVersion:
+    model: object,
+    name: str,
+    *,
+    train: Split,
+    test: Split,
+    with_modules: Sequence[str | Path] = (),
+    compress: Literal[False] = False,
+) -> ModelVersion: ...
+@overload
+def tag(
+    model: object,
+    name: str,
+    *,
+    train: Split,
+    test: Split,
+    with_modules: Sequence[str | Path] = (),
+    compress: bool,
+) -> ModelVersion | Compression: ...
+def tag(
+    model: object,
+    name: str,
+    *,
+    train: Split,
+    test: Split,
+    with_modules: Sequence[str | Path] = (),
+    compress: bool = False,
+) -> ModelVersion | Compression:
     """Make a version of a fitted model, stored in MLflow: what it takes, how good it is, where it comes from.
 
     `train` and `test` are pairs (X, y): reference data, and hold-out data that the model has not seen. The same
     fitted model again is the same version. `with_modules` are your own .py files that the model's classes come from;
     they travel with it. Raises NorenError for what production could not load or check.
+
+    With `compress` smaller variants of the model are tried too, and what comes back shows what each gains and costs:
+    `.version` is the original, which is what was tagged, and `["50 trees"]` a variant, for you to tag if you want it.
     """
     from noren.ring import Ring
 
-    return Ring(load_settings()).tag(model, name, train=train, test=test, with_modules=with_modules)
+    stage = Ring(load_settings()).compress if compress else Ring(load_settings()).tag
+    return stage(model, name, train=train, test=test, with_modules=with_modules)
 
 
 def card(version: ModelVersion | str) -> VersionCard:

@@ -78,6 +78,27 @@ def drift_card(report: DriftReport) -> str:
     )
 
 
+def compression_card(compression: Any) -> str:
+    """The variants of a model: what each gains and costs. What a variant is stands on hover."""
+    head = "".join(f'<th style="{_cell(place)}">{text}</th>' for place, text in enumerate(compression.head()))
+    rows = "".join(
+        f'<tr title="{escape(variant.how)}">'
+        + "".join(f'<td style="{_cell(place)}">{escape(text)}</td>' for place, text in enumerate(cells))
+        + "</tr>"
+        for variant, cells in zip(compression.variants, compression.cells(), strict=True)
+    )
+    return (
+        f'<div style="font-variant-numeric:tabular-nums"><b>{escape(compression.title())}</b>'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        f'<div style="{_MUTED}">{escape(compression.closing())}</div></div>'
+    )
+
+
+def _cell(place: int) -> str:
+    """The first column is text, the others are numbers."""
+    return _CELL if place == 0 else _CELL.replace("left", "right", 1)
+
+
 def register_cards(shell: InteractiveShell) -> None:
     """Teach this shell's display the cards."""
     formatters = shell.display_formatter.formatters  # type: ignore[union-attr]
@@ -87,6 +108,7 @@ def register_cards(shell: InteractiveShell) -> None:
     html.for_type(DriftReport, drift_card)
     # By name, so that nothing heavy is imported for it.
     html.for_type("noren_bento.bento_build.build.Build", build_card)
+    html.for_type("noren_bento.compress.result.Compression", compression_card)
     html.for_type("noren_validation.validation.Validation", validation_card)
 
 

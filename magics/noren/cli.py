@@ -46,22 +46,23 @@ def main(home: Path | None) -> None:
 
 @main.command()
 @click.argument("model")
-@with_options(options.NAME, *options.DATA)
-def tag(model: str, name: str | None, train: str, test: str, with_modules: Paths) -> None:
+@with_options(options.NAME, *options.DATA, options.COMPRESS)
+def tag(model: str, name: str | None, train: str, test: str, with_modules: Paths, compress: bool) -> None:
     """Make a version of a fitted model.
 
     It is stored in MLflow: what it takes, how good it is, where it comes from. MODEL is MODULE:NAME, such as
     train:model for `model` in train.py; importing it must leave a fitted model. Names of data without a module are
     looked up in the same one.
     """
-    version = api.tag(
+    tagged = api.tag(
         imported(model),
         _required(name, f"noren tag {model}"),
         train=_pair(train, model),
         test=_pair(test, model),
         with_modules=with_modules,
+        compress=compress,
     )
-    click.echo(str(version))
+    click.echo(str(tagged))
 
 
 @main.command()

@@ -21,6 +21,7 @@ from noren_bento.release.version import ModelVersion
 if TYPE_CHECKING:
     from noren.handle import Release
     from noren.tables import ReleasesTable
+    from noren_bento.compress.result import Compression
     from noren_bento.drift.report import DriftReport
 
 
@@ -90,20 +91,30 @@ class NorenMagics(Magics):
 
     @no_var_expand
     @line_magic
-    @_with(argument("model", help="A fitted model (its variable)"), options.NAME, *options.DATA)
-    def tag(self, line: str) -> ModelVersion:
+    @_with(
+        argument("model", help="A fitted model (its variable)"), options.NAME, *options.DATA, options.COMPRESS
+    )
+    def tag(self, line: str) -> ModelVersion | Compression:
         """Make a version of a fitted model, stored in MLflow: what it takes, how good it is, where it comes from.
 
         The same fitted model again is the same version. What comes back, such as churn/3, the other magics take.
 
+        With --compress smaller variants are tried too: what comes back shows what each costs, and holds them.
+
             %tag clf --name churn
+            variants = %tag clf --name churn --compress
         """
         args = self._parse(self.tag, line)
         train, test = self._pair(args.train), self._pair(args.test)
         if args.name is None:
             raise NorenError("The model needs a name: %tag " + args.model + " --name churn")
         return api.tag(
-            self._model(args.model), args.name, train=train, test=test, with_modules=args.with_modules or ()
+            self._model(args.model),
+            args.name,
+            train=train,
+            test=test,
+            with_modules=args.with_modules or (),
+            compress=bool(args.compress),
         )
 
     @no_var_expand

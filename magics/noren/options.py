@@ -89,6 +89,9 @@ PLAN = (
 WAIT = Option("wait", "--wait", "Wait until it is promoted or rolled back", "switch")
 NOTEBOOKS = Option("notebooks", "--notebook", "A validation notebook of yours, instead of the packaged suite",
                    "repeated", metavar="FILE.ipynb")  # fmt: skip
+COMPRESS = Option("compress", "--compress",
+                  "Try smaller variants of the model too and show what each costs; the original is what is tagged",
+                  "switch")  # fmt: skip
 NOTE = Option("note", "--note", "What you looked at", default="", metavar="TEXT")
 YES = Option("yes", "--yes", "Do it in an unattended run (CI) too, where %%deploy else only says what it would do",
              "switch")  # fmt: skip

@@ -28,6 +28,7 @@ from noren_bento.settings import Settings
 
 if TYPE_CHECKING:
     from noren_bento.bento_build.build import Build
+    from noren_bento.compress.result import Compression
     from noren_validation.validation import Validation
 
 START_SECONDS = 90.0
@@ -101,6 +102,30 @@ class Ring:
             settings=self.settings,
             with_modules=[Path(path) for path in with_modules],
             trace=read_trace(),
+            progress=lambda text: self.stages.detail("tag", text),
+        )
+
+    def compress(
+        self,
+        model: object,
+        name: str | None,
+        *,
+        train: tuple[Any, Any],
+        test: tuple[Any, Any],
+        with_modules: Sequence[str | Path] = (),
+    ) -> Compression:
+        """Tag a fitted model, then try smaller variants of it."""
+        from noren_bento.compress.compress import compress
+        from noren_bento.tagging.inspect import read_split
+        from noren_bento.tagging.search_results import best_of
+
+        version = self.tag(model, name, train=train, test=test, with_modules=with_modules)
+        return compress(
+            best_of(model),
+            version,
+            train=(train[0], read_split(train, "train", target_needed=False)[1]),
+            test=read_split(test, "test", target_needed=False),
+            own_modules=[Path(path).stem for path in with_modules],
             progress=lambda text: self.stages.detail("tag", text),
         )
 

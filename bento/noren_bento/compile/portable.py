@@ -23,6 +23,8 @@ def make_portable(model: Any, signature: Signature) -> Any:
     """Return the copy."""
     portable = copy.deepcopy(model)
     for part in parts_of(portable):
+        if hasattr(getattr(part, "coef_", None), "toarray"):
+            part.densify()  # the converter knows no sparse weights; the graph's are the same, with their zeros
         match type(part).__name__:
             case "ColumnTransformer":
                 part.transformers_ = [_by_position(entry, signature.names()) for entry in part.transformers_]

@@ -35,6 +35,7 @@ import numpy as np
 
 import noren_bento
 from noren_bento.errors import NorenError
+from noren_bento.tagging.cost import Timing
 from noren_bento.tagging.frames import model_input
 from noren_bento.tagging.preflight_answers import (
     Answers,
@@ -73,6 +74,7 @@ class CleanProcess:
     def __init__(self, warm: list[str]) -> None:
         self.owner = os.getpid()
         self.answered = False
+        self.timing: Timing | None = None
         self._root = Path(tempfile.mkdtemp(prefix="noren-preflight-"))
         (self._root / "empty").mkdir()
         (self._root / "answers").mkdir()
@@ -136,6 +138,7 @@ class CleanProcess:
             return signal.Signals(-code).name if code < 0 else f"exit status {code}"
         reply: dict[str, Any] = json.loads(line)
         self.answered = True
+        self.timing = msgspec.convert(reply["timing"], Timing) if "timing" in reply else None
         if "crash" in reply:
             return str(reply["crash"])
         if "stage" in reply:
@@ -183,10 +186,10 @@ class Preflight:
     def __init__(self, process: CleanProcess) -> None:
         self._process = process
 
-    def check(self, model: Any, files: VersionFiles, rows: pd.DataFrame) -> None:
+    def check(self, model: Any, files: VersionFiles, rows: pd.DataFrame) -> Timing:
         """Raise NorenError where the version in a folder does not answer in a clean process as the model does here.
 
-        `rows` are the reference rows as they were before they were stored.
+        Returns what predictions cost there. `rows` are the reference rows as they were before they were stored.
         """
         assert files.manifest_digest is not None
         started = time.monotonic()
@@ -212,6 +215,8 @@ class Preflight:
             )
         if not is_equal(here, there):
             _raise_or_warn(model, files, here, there)
+        assert self._process.timing is not None
+        return self._process.timing
 
 
 @contextmanager

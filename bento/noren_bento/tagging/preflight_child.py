@@ -22,6 +22,7 @@ import sysconfig
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -123,26 +124,27 @@ def _check(request: dict[str, Any]) -> dict[str, Any]:
     """Load the version in a folder, predict its reference rows, and write the answers as .npy files."""
     import numpy as np
 
-    from noren_bento.tagging.frames import model_input
+    from noren_bento.tagging.cost import inputs_of, measure_process
     from noren_bento.tagging.preflight_answers import read_answers, set_threads
     from noren_bento.tagging.preflight_imports import close_imports
     from noren_bento.tagging.version_files import VersionFiles
 
     files = VersionFiles(Path(request["folder"]), request["manifest_digest"])
     version = files.manifest.version
-    given = model_input(files.reference(), version.signature)
+    inputs = inputs_of(files.reference(), version.signature)
     set_threads(request["threads"])
     closed = close_imports(version.requirements)
     stage = "load"
     try:
         model = files.model()
         stage = "predict"
-        answers = read_answers(model, given, version.signature)
+        answers = read_answers(model, inputs.whole, version.signature)
+        timing = measure_process(model, inputs, version.signature)
     except BaseException as error:  # SystemExit too: whatever the model raises is its failure
         return _failure(stage, error, files.path) | {"refused": closed.refused}
     for name, array in answers.items():
         np.save(Path(request["answers"]) / f"{name}.npy", array, allow_pickle=False)
-    return {"answers": sorted(answers), "refused": closed.refused}
+    return {"answers": sorted(answers), "timing": asdict(timing), "refused": closed.refused}
 
 
 def _failure(stage: str, error: BaseException, folder: Path) -> dict[str, Any]:

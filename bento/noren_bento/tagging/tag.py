@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from noren_bento.settings import Settings
 from noren_bento.stores.models import Draft, ModelStore
 from noren_bento.tagging.card_files import write_card
 from noren_bento.tagging.cells import Trace
+from noren_bento.tagging.cost import COST, cost_of, cost_to_json
 from noren_bento.tagging.description import describe_model
 from noren_bento.tagging.digest import FittedState, Reference, read_state
 from noren_bento.tagging.frames import model_input, sample_rows
@@ -37,14 +38,18 @@ from noren_bento.tagging.own_imports import require_carried
 from noren_bento.tagging.preflight import Preflight, open_preflight
 from noren_bento.tagging.refuse_secrets import require_no_secrets
 from noren_bento.tagging.requirements import read_output_libraries, read_requirements
+from noren_bento.tagging.search_results import best_of, read_search
 from noren_bento.tagging.secrets import read_secrets
-from noren_bento.tagging.serialise import write_model
+from noren_bento.tagging.serialise import FILES, write_model
 from noren_bento.tagging.signature import needs_target, read_signature, read_task
 from noren_bento.tagging.stage_clock import StageClock
 from noren_bento.tagging.staging import staging_folder
 from noren_bento.tagging.training_profile import profile_training
 from noren_bento.tagging.version_files import VersionFiles
-from noren_bento.tagging.write_files import Contents, Rows, write_contents, write_manifest
+from noren_bento.tagging.write_files import Contents, Rows, add_file, write_contents, write_manifest
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Progress = Callable[[str], None]
 
@@ -82,12 +87,15 @@ def tag_model(
     """Make a version of a fitted model: `name/number`, the next number, or the one that has the same fitted state.
 
     `train` and `test` are (X, y): DataFrames or 2-d arrays with a 1-d target (None where the task has no target).
+    Of a fitted search (GridSearchCV) the best estimator is tagged, and what was tried is kept beside it.
     `with_modules` are the user's own modules that the model needs. `trace` is the notebook with the cells that ran.
     `progress` is told each stage, in words.
     Raises NorenError for what cannot be tagged, with what to change, and UnreachableError when MLflow does not answer.
     Whatever interrupts it, nothing is left in the store.
     """
     require_name(name)
+    search = read_search(model)
+    model = best_of(model)
     with open_preflight(model) as preflight:
         return _tag(
             model,
@@ -96,6 +104,7 @@ def tag_model(
             test=test,
             settings=settings,
             with_modules=with_modules,
+            search=search,
             trace=trace,
             tell=StageClock(progress),
             preflight=preflight,
@@ -110,6 +119,7 @@ def _tag(
     test: tuple[Any, Any],
     settings: Settings,
     with_modules: Sequence[Path],
+    search: pd.DataFrame | None,
     trace: Trace | None,
     tell: StageClock,
     preflight: Preflight,
@@ -134,12 +144,15 @@ def _tag(
     signature = read_signature(model, train[0], rows["train"].frame, rows["train"].y, read_targets(train[1]))
     subject = Subject(model, state, signature, rows["train"], rows["test"], modules, imported)
     with OriginReading(subject.train, subject.test, targets=signature.targets, trace=trace) as reading:
-        contents = _read_contents(subject, reading, tell)
+        contents = replace(_read_contents(subject, reading, tell), search=search)
     tell("write its files")
     with staging_folder(settings) as folder:
         version, manifest_digest = _write(subject, contents, name, folder)
         tell("load it in a clean process")
-        preflight.check(model, VersionFiles(folder, manifest_digest), contents.reference.frame)
+        files = VersionFiles(folder, manifest_digest)
+        timing = preflight.check(model, files, contents.reference.frame)
+        cost = cost_of(model, folder / FILES[files.manifest.serialisation], timing, settings)
+        manifest_digest = add_file(folder, COST, cost_to_json(cost))
         tell("register it")
         draft = Draft(
             version, folder, manifest_digest, contents.measured.published(), contents.description.parameters

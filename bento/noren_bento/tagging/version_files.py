@@ -15,10 +15,12 @@ import msgspec
 from noren_bento.errors import NorenError
 from noren_bento.profile.profile import Profile, profile_from_json
 from noren_bento.release.version import ModelVersion
+from noren_bento.tagging.cost import COST, Cost, cost_from_json
 from noren_bento.tagging.description import Description, description_from_json
 from noren_bento.tagging.frames import restore_frame
 from noren_bento.tagging.lineage import CELLS, DIFF, Lineage, lineage_from_json
 from noren_bento.tagging.modules import make_importable
+from noren_bento.tagging.search_results import SEARCH
 from noren_bento.tagging.serialise import FILES, Format, read_model, require_sha256
 
 if TYPE_CHECKING:
@@ -145,6 +147,16 @@ class VersionFiles:
     def description(self) -> Description:
         """What the model is: its class, what it is made of, the parameters that are not the defaults."""
         return description_from_json(self._read("description.json"))
+
+    def cost(self) -> Cost:
+        """What the original model costs: bytes, latency, memory, beside what the settings required; `.advice` helps."""
+        return cost_from_json(self._read(COST))
+
+    def search(self) -> pd.DataFrame | None:
+        """What the search tried that found the model, the best first; None where it was not searched for."""
+        import pandas as pd
+
+        return pd.read_parquet(self._checked(SEARCH)) if SEARCH in self.manifest.files else None
 
     def lineage(self) -> Lineage:
         """Where the version comes from."""

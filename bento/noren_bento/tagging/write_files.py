@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,16 @@ from noren_bento.tagging.lineage import Origin
 from noren_bento.tagging.metrics import Measured
 from noren_bento.tagging.modules import copy_modules
 from noren_bento.tagging.rows import to_rows
+from noren_bento.tagging.search_results import SEARCH
 from noren_bento.tagging.serialise import Format, file_sha256
-from noren_bento.tagging.version_files import FORMAT, MANIFEST, MODULES, Manifest, manifest_to_json
+from noren_bento.tagging.version_files import (
+    FORMAT,
+    MANIFEST,
+    MODULES,
+    Manifest,
+    manifest_from_json,
+    manifest_to_json,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +61,8 @@ class Contents:
     origin: Origin
     description: Description
     modules: Sequence[Path] = ()
+    search: pd.DataFrame | None = None
+    """What the search tried that found the model."""
 
 
 def write_contents(contents: Contents, version: ModelVersion, folder: Path) -> None:
@@ -68,6 +78,8 @@ def write_contents(contents: Contents, version: ModelVersion, folder: Path) -> N
     for name, part in (("reference", contents.reference), ("test", contents.test)):
         part.frame.to_parquet(folder / f"{name}.parquet", index=False)
         _target_frame(part, version.signature.targets).to_parquet(folder / f"{name}_y.parquet", index=False)
+    if contents.search is not None:
+        contents.search.to_parquet(folder / SEARCH, index=False)
     copy_modules(contents.modules, folder / MODULES)
 
 
@@ -77,6 +89,15 @@ def _target_frame(rows: Rows, targets: Sequence[str]) -> pd.DataFrame:
     if rows.y is None:
         return pd.DataFrame()
     return pd.DataFrame(rows.y, columns=list(targets) if targets else ["y"])
+
+
+def add_file(folder: Path, name: str, data: bytes) -> str:
+    """Write one more file and list it in `noren.json`; return the manifest's new SHA-256."""
+    (folder / name).write_bytes(data)
+    manifest = manifest_from_json((folder / MANIFEST).read_bytes())
+    files = manifest.files | {name: file_sha256(folder / name)}
+    (folder / MANIFEST).write_bytes(manifest_to_json(replace(manifest, files=dict(sorted(files.items())))))
+    return file_sha256(folder / MANIFEST)
 
 
 def write_manifest(version: ModelVersion, serialisation: Format, folder: Path) -> str:

@@ -56,6 +56,14 @@ def test_a_classifier_is_compiled(model: Any, tmp_path: Any) -> None:
     assert (tmp_path / "model.onnx").is_file()
 
 
+def test_a_linear_model_with_sparse_weights_is_compiled(tmp_path: Any) -> None:
+    X, y = numbers()
+    model = LogisticRegression().fit(X, y).sparsify()
+    outcome = prove(model, read_signature(model, X, X, y), X, tmp_path)
+    assert outcome.runtime == "onnx", outcome.because
+    assert hasattr(model.coef_, "nnz")
+
+
 @pytest.mark.parametrize(
     "model",
     [
