@@ -55,6 +55,12 @@ if TYPE_CHECKING:
 DEADLINE_SECONDS = 60.0
 """A clean process may take so long, or ten times as long as the notebook's own predictions, whichever is more."""
 WAKE_SECONDS = 5.0
+DEATHS = {
+    "SIGKILL": "It had too little memory: free some, or tag with fewer rows",
+    "SIGSEGV": "A compiled library does not fit the others: install the model's libraries again",
+    "SIGILL": "A compiled library does not fit this processor: install the model's libraries again",
+    "SIGABRT": "A compiled library gave up: install the model's libraries again",
+}
 THREADS = ("OMP_", "OPENBLAS_", "MKL_", "BLIS_", "NUMEXPR_", "VECLIB_", "GOTO_", "KMP_")
 """Prefixes of variables that say how many threads libraries start: as in the notebook, see `preflight_answers`."""
 CODE = (
@@ -210,8 +216,7 @@ class Preflight:
         if isinstance(there, str):
             raise NorenError(
                 f"The clean process that loaded {type(model).__name__} died ({there}{self._process.last_words()}). "
-                "With SIGKILL it had too little memory; with SIGSEGV or SIGILL a library does not fit this machine. "
-                "Free memory, or install the libraries again, and tag again."
+                f"{DEATHS.get(there, 'Correct what it says')}, and tag again."
             )
         if not is_equal(here, there):
             _raise_or_warn(model, files, here, there)
