@@ -25,7 +25,8 @@ def test_imports_are_found_wherever_they_stand_except_for_type_checkers_and_with
         tmp_path,
         "steps/inner.py",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch\n\n\n"
-        "def f():\n    from yaml import load\n    try:\n        import cupy\n    except (ImportError, OSError):\n        pass\n",
+        "def f():\n    from yaml import load\n    try:\n        import cupy\n"
+        "    except (ImportError, OSError):\n        pass\n",
     )
     found = [(one.module, one.place, one.optional) for one in read_imports([tmp_path / "steps"])]
     assert found == [
