@@ -14,6 +14,7 @@ import pytest
 
 from noren.ring import Ring, Task
 from noren_bento.bento_build.build import Build
+from noren_bento.control.client import ControlClient
 from noren_bento.control.journal import Journal
 from noren_bento.errors import NorenError, NotFoundError
 from noren_bento.release import event as ev
@@ -107,6 +108,19 @@ def test_a_gate_that_closed_before_anything_was_tested_says_why(
     with pytest.raises(NorenError, match=r"The gate is closed for m/2: .*its kernel died.*report.html"):
         Prepared(settings, result=result).deploy(Task("m/2"))
     assert journal.release("m").requested == "roll back"
+
+
+@pytest.mark.parametrize("home", [opened_by(ME)], indirect=True)
+def test_no_secret_is_in_the_reason_that_the_log_keeps(
+    home: tuple[Settings, Journal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, _ = home
+    monkeypatch.setenv("CHURN_DB_PASSWORD", "correct-horse-1")
+    monkeypatch.setattr("noren.ring.UNDO_SECONDS", 0.2)
+    error = NorenError("db at https://ana:pw@db says no to correct-horse-1.")
+    with pytest.raises(NorenError, match="correct-horse-1"):  # the user's own cell says what happened
+        Prepared(settings, error).deploy(Task("m/2"))
+    assert ControlClient(settings).events("m@1")[-1].why == "db at https://***@db says no to ***."
 
 
 @pytest.mark.parametrize("home", [opened_by(ME, BUILT)], indirect=True)
