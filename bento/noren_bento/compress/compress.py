@@ -145,8 +145,7 @@ class _Measuring:
         truths, given = (values.reshape(len(answers), -1) for values in (self.rows.y, answers))
         if self.signature.task == "classification":
             right = np.mean([truth == one for truth, one in zip(truths.T, given.T, strict=True)], axis=0)
-            sums = self.bootstrap.add(right, np.ones(len(right)))
-            return np.asarray(sums[:, 0] / sums[:, 1])
+            return np.asarray(self.bootstrap.mean(right)[:, 0])
         draws = []
         for truth, one in zip(truths.T.astype(float), given.T.astype(float), strict=True):
             draws.append(r2_draws(truth, (one - truth) ** 2, bootstrap=self.bootstrap))

@@ -7,6 +7,7 @@ are drawn again: the spread of a sum is the same, and ten million rows cost what
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,16 +58,33 @@ class Bootstrap:
         sums = [np.bincount(self._group, weights=column, minlength=self.groups) for column in columns]
         return self._draw(np.stack(sums, axis=1))
 
+    def mean(self, *columns: NDArray[Any]) -> Floats:
+        """Return means of 1-d columns in the same shape.
+
+        >>> Bootstrap(3, resamples=0).mean(np.array([1.0, 2.0, 6.0])).tolist()
+        [[3.0]]
+        """
+        sums = self.add(*columns, np.ones(self.rows))
+        return np.asarray(sums[:, :-1] / sums[:, -1:])
+
     def count(self, codes: NDArray[np.integer[Any]], size: int) -> Floats:
         """Return how often each code below `size` occurs: shape (1 + resamples, size). Codes below 0 do not count.
 
         >>> Bootstrap(3, resamples=0).count(np.array([0, 2, 2]), 3).tolist()
         [[1.0, 0.0, 2.0]]
         """
+        return self.count_each([codes], size)[0]
+
+    def count_each(self, several: Sequence[NDArray[np.integer[Any]]], size: int) -> list[Floats]:
+        """Return the counts of several columns of codes; drawn together, which takes hardly longer than one alone."""
+        drawn = self._draw(np.concatenate([self._tabulate(codes, size) for codes in several], axis=1))
+        return np.split(drawn, len(several), axis=1)
+
+    def _tabulate(self, codes: NDArray[np.integer[Any]], size: int) -> Floats:
         inside = codes >= 0
         places = self._group.astype(np.int64) * size + codes
         counts = np.bincount(places if inside.all() else places[inside], minlength=self.groups * size)
-        return self._draw(counts.reshape(self.groups, size).astype(np.float64))
+        return counts.reshape(self.groups, size).astype(np.float64)
 
     def _draw(self, sums: Floats) -> Floats:
         return np.concatenate([sums.sum(axis=0, keepdims=True), self._weights @ sums])

@@ -21,7 +21,7 @@ MOST_CLASSES = 50
 """With more classes there are no metrics class by class."""
 MOST_RESAMPLED_CLASSES = 200
 """With more classes only accuracy has an interval."""
-BINS = 200
+BINS = 100
 LEAST_BINS = 20
 
 
@@ -29,10 +29,11 @@ def draw_labels(y: NDArray[Any], predictions: NDArray[Any], *, bootstrap: Bootst
     """Return accuracy, balanced_accuracy and f1_macro; with `each` also `recall/yes` and so on of up to 50."""
     codes, answers, labels = encode(y, predictions)
     size, right = len(labels), codes == answers
-    draws = {"accuracy": bootstrap.add(right)[:, 0] / bootstrap.add(np.ones(len(y)))[:, 0]}
     few = bootstrap if size <= MOST_RESAMPLED_CLASSES else Bootstrap(len(y), resamples=0)
-    true, given = few.count(codes, size), few.count(answers, size)
-    hits = few.count(np.where(right, codes, -1), size)
+    true, given, hits = few.count_each([codes, answers, np.where(right, codes, -1)], size)
+    draws = {
+        "accuracy": hits.sum(axis=1) / true.sum(axis=1) if few is bootstrap else bootstrap.mean(right)[:, 0]
+    }
     recall, precision, f1 = _share(hits, true), _share(hits, given), _share(2 * hits, true + given)
     draws |= {"balanced_accuracy": _mean(recall), "f1_macro": _mean(f1)}
     if each and size <= MOST_CLASSES:
@@ -55,9 +56,10 @@ def draw_probabilities(
     codes, unknown = _codes_among(y, classes)
     if unknown:
         return {}
-    rows = bootstrap.add(np.ones(len(y)))[:, 0]
     given = np.clip(probabilities[np.arange(len(y)), codes], np.finfo(float).eps, 1.0)
-    draws = {"log_loss": bootstrap.add(-np.log(given))[:, 0] / rows}
+    brier = [(probabilities[:, 1] - (codes == 1)) ** 2] if len(classes) == 2 else []
+    losses = bootstrap.mean(-np.log(given), *brier)
+    draws = {"log_loss": losses[:, 0]}
     asked = [1] if len(classes) == 2 else range(len(classes))
     bins = int(np.clip(2 * BINS // len(asked), LEAST_BINS, BINS))
     exact = len(y) * len(asked) <= EXACT_VALUES
@@ -68,8 +70,7 @@ def draw_probabilities(
     ]
     draws["roc_auc"] = np.mean([area for area, _ in ranks], axis=0)
     if len(classes) == 2:
-        draws["average_precision"] = ranks[0][1]
-        draws["brier"] = bootstrap.add((probabilities[:, 1] - (codes == 1)) ** 2)[:, 0] / rows
+        draws |= {"average_precision": ranks[0][1], "brier": losses[:, 1]}
     return draws
 
 

@@ -136,8 +136,7 @@ def _draw(signature: Signature, given: _Answered, bootstrap: Bootstrap, *, each:
         return main | of_probabilities | draws
     if signature.task == "clustering":
         return {name: np.array([one]) for name, one in _measure_clusters(given.X, given.predictions).items()}
-    outside = bootstrap.add(given.predictions == -1, np.ones(len(given.predictions)))
-    return {"outlier_share": outside[:, 0] / outside[:, 1]}
+    return {"outlier_share": bootstrap.mean(given.predictions == -1)[:, 0]}
 
 
 def _draw_targets(signature: Signature, given: _Answered, bootstrap: Bootstrap) -> Draws:
@@ -161,10 +160,11 @@ def _draw_targets(signature: Signature, given: _Answered, bootstrap: Bootstrap) 
 def _draw_regression(y: NDArray[Any], predictions: NDArray[Any], bootstrap: Bootstrap) -> Draws:
     truth = np.asarray(y, dtype=float)
     sizes = np.abs(np.asarray(predictions, dtype=float) - truth)
+    means = bootstrap.mean(sizes, sizes**2)
     return {
         "r2": r2_draws(truth, sizes**2, bootstrap=bootstrap),
-        "mae": _mean(sizes, bootstrap),
-        "rmse": np.sqrt(_mean(sizes**2, bootstrap)),
+        "mae": means[:, 0],
+        "rmse": np.sqrt(means[:, 1]),
         "median_absolute_error": _draw_median(sizes, bootstrap),
     }
 
@@ -176,11 +176,6 @@ def r2_draws(truth: Floats, squared_errors: Floats, *, bootstrap: Bootstrap) -> 
     spread = sums[:, 2] - sums[:, 1] ** 2 / sums[:, 0]
     varies = spread > 1e-12 * sums[:, 2]
     return np.asarray(1 - np.divide(sums[:, 3], spread, out=np.full(len(sums), np.nan), where=varies))
-
-
-def _mean(values: Floats, bootstrap: Bootstrap) -> Floats:
-    sums = bootstrap.add(values, np.ones(len(values)))
-    return np.asarray(sums[:, 0] / sums[:, 1])
 
 
 def _draw_median(values: Floats, bootstrap: Bootstrap) -> Floats:
