@@ -87,6 +87,7 @@ def facts_html(facts: CardFacts, folder: Path) -> str:
     """Return the compact card of what a version's files hold."""
     from noren_bento.tagging.card import lead_of, task_of  # noqa: PLC0415 -- heavy
     from noren_bento.tagging.card_columns import columns_table  # noqa: PLC0415 -- heavy
+    from noren_bento.tagging.card_cost import missed_limits  # noqa: PLC0415 -- heavy
     from noren_bento.tagging.card_limits import limits_of  # noqa: PLC0415 -- heavy
 
     signature = facts.version.signature
@@ -100,7 +101,7 @@ def facts_html(facts: CardFacts, folder: Path) -> str:
         )
         for name, words in _pairs(facts, folder)
     ]
-    remarks = [tag("div", {"style": f"{ALARM};margin-top:4px"}, remark) for remark in facts.remarks]
+    remarks = [tag("div", {"style": f"{ALARM};margin-top:4px"}, one) for one in missed_limits(facts.cost)]
     limits = tag(
         "ul",
         {"style": "margin:4px 0 6px;padding-left:18px"},
@@ -174,9 +175,9 @@ def _tiles(facts: CardFacts) -> Markup | None:
 
 def _pairs(facts: CardFacts, folder: Path) -> list[tuple[str, str]]:
     from noren_bento.tagging.card_files import HTML  # noqa: PLC0415 -- heavy
-    from noren_bento.tagging.card_words import size, visible  # noqa: PLC0415 -- heavy
+    from noren_bento.tagging.card_words import number, size, visible  # noqa: PLC0415 -- heavy
 
-    lineage = facts.lineage
+    lineage, one_row = facts.lineage, f"{number(facts.cost.timing.one_row_ms)} ms"
     commit = lineage.commit
     changed = " with changes" if commit and commit.dirty else ""
     code = f"{commit.sha[:9]} on {visible(commit.branch)}{changed}" if commit else "in no git repository"
@@ -185,7 +186,7 @@ def _pairs(facts: CardFacts, folder: Path) -> list[tuple[str, str]]:
     return [
         ("data", f"{lineage.train.rows:,} training rows, {lineage.test.rows:,} test rows"),
         ("code", f"{code}{notebook}{cells}"),
-        ("stored", f"{facts.serialisation}, {size(facts.model_bytes)}"),
+        ("cost", f"{one_row} for one row, {size(facts.model_bytes)} as {facts.serialisation}"),
         ("whole card", f'noren.card("{facts.title}")'),
         ("page", str(folder / HTML)),
         ("next", f"%deploy {facts.title}"),

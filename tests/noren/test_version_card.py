@@ -19,7 +19,7 @@ from noren_bento.errors import UnreachableError
 from noren_bento.release.version import ModelVersion
 from noren_bento.settings import load_settings
 from noren_bento.stores.models import ModelStore
-from tests.noren_bento.tagging.facts import HOSTILE, facts_of
+from tests.noren_bento.tagging.facts import HOSTILE, SLOW, facts_of
 from tests.noren_bento.tagging.test_card import PLAIN, Elements, facts_named
 
 FOLDER = Path("/home/ana/.noren/artifacts/1/version")
@@ -40,7 +40,7 @@ def shown(shell: InteractiveShell, value: object) -> dict[str, str]:
 
 
 def test_the_cell_and_the_terminal_say_the_same_in_short(shell: InteractiveShell, monkeypatch) -> None:
-    facts = facts_of(remarks=("It is too large.",))
+    facts = facts_of(cost=SLOW)
     monkeypatch.setattr(version_card, "_read", lambda version: (facts, FOLDER))
     data = shown(shell, VERSION)
     html, text = Elements(data["text/html"]).text, data["text/plain"]
@@ -51,14 +51,14 @@ def test_the_cell_and_the_terminal_say_the_same_in_short(shell: InteractiveShell
         "0.88 to 0.94",
         "1,200 training rows, 400 test rows",
         "ccccccccc on main with changes · churn.ipynb, 12 executions",
-        "skops, 718 kB",
+        "1.234 ms for one row, 718 kB as skops",
         'noren.card("churn/3")',
         str(FOLDER / "card.html"),
         "%deploy churn/3",
     ):
         assert words in html, words
         assert words in text, words
-    assert html.count("It is too large.") == 2  # said at once, and among the limits
+    assert html.count("Use fewer trees.") == 2  # said at once, and among the limits
     assert "member" in html
     assert re.search(r"2\d(\.\d)? % true", html)
 
@@ -123,6 +123,7 @@ def test_a_tagged_version_has_its_card_its_cells_and_its_markdown(
     files = ModelStore(load_settings()).files(version)
     assert files.cells().count("# %% In ") == 4
     assert files.description().changed == {"C": "0.5", "max_iter": "500"}
+    assert {"card.md", "card.html"} <= set(files.manifest.files)
     card = noren.card("card/1")
     assert card.version == version
     assert card.path.read_text(encoding="utf-8").startswith("<!doctype html>")

@@ -13,10 +13,12 @@ from typing import Any
 from noren_bento.profile.profile import Profile
 from noren_bento.release.version import ModelVersion, Signature
 from noren_bento.tagging.card_columns import columns_table, outputs_table
+from noren_bento.tagging.card_cost import cost_table
 from noren_bento.tagging.card_limits import limits_of
 from noren_bento.tagging.card_metrics import metric_tables
 from noren_bento.tagging.card_parts import Code, Items, Pairs, Part, Section, Table
 from noren_bento.tagging.card_words import listed, moment, size, visible
+from noren_bento.tagging.cost import Cost
 from noren_bento.tagging.description import Description
 from noren_bento.tagging.label_metrics import metric_names
 from noren_bento.tagging.lineage import Lineage
@@ -46,8 +48,9 @@ class CardFacts:
     lineage: Lineage
     example: Sequence[Mapping[str, Any]]
     """Rows as a request holds them."""
-    remarks: tuple[str, ...] = ()
-    """What else limits it, such as a requirement of production that it misses; sentences."""
+    cost: Cost
+    tried: int = 0
+    """Candidates of the search that found the model; 0 where none did."""
 
     @property
     def title(self) -> str:
@@ -77,6 +80,7 @@ def make_card(facts: CardFacts) -> Card:
                 labels=_labels(facts),
             ),
         ),
+        Section("Cost", (cost_table(facts.cost),)),
         Section("Data", _data(facts)),
         Section("Limits", (Items(limits_of(facts)),)),
         Section("Use", _use(facts)),
@@ -132,6 +136,8 @@ def _labels(facts: CardFacts) -> dict[str, str]:
 def _model(facts: CardFacts) -> tuple[Part, ...]:
     signature, description = facts.version.signature, facts.description
     pairs = [("class", visible(description.kind)), ("made of", made_of(description))]
+    if facts.tried:
+        pairs.append(("found by", f"a search over {facts.tried:,} candidates (search.parquet)"))
     pairs.append(("task", task_of(signature)))
     if signature.classes:
         pairs.append(("classes", listed(signature.classes, 30)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from noren_bento.tagging.card_cost import missed_limits
 from noren_bento.tagging.card_words import listed, visible
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ FEW_ROWS = 30
 
 def limits_of(facts: CardFacts) -> tuple[str, ...]:
     """Return one sentence a limit, what was missed first."""
-    return (*facts.remarks, *_of_requests(facts), *_of_evidence(facts))
+    return (*missed_limits(facts.cost), *_of_requests(facts), *_of_evidence(facts))
 
 
 def _of_requests(facts: CardFacts) -> Iterator[str]:

@@ -152,7 +152,7 @@ def _tag(
         files = VersionFiles(folder, manifest_digest)
         timing = preflight.check(model, files, contents.reference.frame)
         cost = cost_of(model, folder / FILES[files.manifest.serialisation], timing, settings)
-        manifest_digest = add_file(folder, COST, cost_to_json(cost))
+        manifest_digest = write_card(folder, add_file(folder, COST, cost_to_json(cost)))
         tell("register it")
         draft = Draft(
             version, folder, manifest_digest, contents.measured.published(), contents.description.parameters
@@ -244,7 +244,6 @@ def _write(subject: Subject, contents: Contents, name: str, folder: Path) -> tup
     requirements = read_requirements(references, subject.own_modules, always=always)
     version = ModelVersion(name, 0, subject.state.digest, subject.signature, requirements)
     write_contents(contents, version, folder)
-    write_card(contents, version, form, folder)
     if read_state(again, read_sources(subject.modules)).digest != subject.state.digest:
         raise NorenError(
             f"{type(subject.model).__name__} is another model after it was stored with {form} and read again. "

@@ -11,6 +11,7 @@ from noren_bento.profile.build import build_profile
 from noren_bento.release.version import Column, ModelVersion, Signature
 from noren_bento.tagging.card import CardFacts
 from noren_bento.tagging.commit import Commit
+from noren_bento.tagging.cost import Cost, Limit, Timing
 from noren_bento.tagging.dataset import Dataset
 from noren_bento.tagging.description import Description
 from noren_bento.tagging.lineage import Lineage
@@ -36,6 +37,19 @@ LINEAGE = Lineage(
     commit=Commit("c" * 40, "main", dirty=True, remote="https://example.com/churn.git"),
     seconds={"measure": 1.25},
 )
+
+TIMING = Timing(
+    one_row_ms=1.2345, p99_ms=2.5, calls=99, rows=900, rows_per_second=123_456.0, peak_bytes=210_000_000
+)
+LIMITS = (
+    Limit("max_bytes", 718_000, 500_000_000, met=True),
+    Limit("p99_ms", 2.5, 100.0, met=True),
+    Limit("rows_per_second", 123_456.0, 1_000.0, met=True),
+    Limit("max_memory", 210_000_000, 1_000_000_000, met=True),
+)
+COST = Cost(718_000, TIMING, LIMITS)
+SLOW = Cost(718_000, TIMING, (LIMITS[0], Limit("p99_ms", 2.5, 1.0, met=False)), ("Use fewer trees.",))
+"""Cost that misses a requirement."""
 
 
 def facts_of(
@@ -69,6 +83,7 @@ def facts_of(
         intervals={"accuracy": (0.88, 0.94), "recall/yes": (0.44, 0.97)},
         lineage=LINEAGE,
         example=(dict.fromkeys(names, 1),),
+        cost=COST,
     )
     return replace(facts, **more)
 

@@ -20,7 +20,7 @@ from noren_bento.tagging.card_limits import limits_of
 from noren_bento.tagging.card_markdown import card_to_markdown
 from noren_bento.tagging.card_metrics import headlines
 from noren_bento.tagging.description import Description
-from tests.noren_bento.tagging.facts import COLUMNS, HOSTILE, LINEAGE, facts_of
+from tests.noren_bento.tagging.facts import COLUMNS, HOSTILE, LINEAGE, SLOW, facts_of
 
 
 class Elements(HTMLParser):
@@ -51,7 +51,13 @@ def facts_named(names: tuple[str, ...]) -> CardFacts:
     lineage = replace(LINEAGE, who=names[0], notebook=names[2], commit=commit)
     description = Description(names[0], names[1:3], {names[3]: names[4]}, {})
     metrics = {name.replace("no", names[0]): value for name, value in facts.metrics.items()}
-    return replace(facts, lineage=lineage, description=description, metrics=metrics, remarks=(names[0],))
+    return replace(
+        facts,
+        lineage=lineage,
+        description=description,
+        metrics=metrics,
+        cost=replace(SLOW, advice=(names[0],)),
+    )
 
 
 def test_a_card_says_what_the_files_hold_in_both_ways_of_writing() -> None:
@@ -73,6 +79,11 @@ def test_a_card_says_what_the_files_hold_in_both_ways_of_writing() -> None:
         "cccccccccccc on main of https://example.com/churn.git, with changes that are in no commit (dirty.diff)",
         "A processor, 4 cores, 8.0 GB; Debian 12",
         "scikit-learn 1.9.1",
+        "rows per second, in bulk",
+        "123,456",
+        "at least 1000",
+        "at most 500 MB",
+        "1.234 ms",
         "/churn/predict",
         "%deploy churn/3",
     ):
@@ -87,8 +98,9 @@ def test_before_it_has_a_number_the_card_goes_by_the_name() -> None:
 
 
 def test_limits_name_what_is_refused_and_what_nobody_knows() -> None:
-    told = "\n".join(limits_of(facts_of(remarks=("It is too large.",))))
-    assert told.startswith("It is too large.")
+    told = "\n".join(limits_of(facts_of(cost=SLOW)))
+    missed = "The requirement p99_ms is missed: 2.5 ms, and it requires at most 1 ms."
+    assert told.startswith(f"{missed}\nUse fewer trees.\n")
     assert "A row holds all 5 columns by name and no other" in told
     assert "null is refused in job, level, member, since." in told
     assert "Other values than the declared categories are refused in level." in told
