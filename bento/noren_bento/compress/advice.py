@@ -62,8 +62,8 @@ def _by_kind(model: Any, missed: Collection[str]) -> list[str]:
         )
     if networks_in(model) and SIZE & set(missed):
         advice.append(
-            f"Shorter weights: 32 bits instead of 64 halve a network's size at almost no cost; 8 bits (quantisation "
-            f"of its ONNX graph) make an eighth of it at some. {TRY}."
+            f"Shorter weights: 32 bits instead of 64 halve a network's size at almost no cost. {TRY}. (8 bits, "
+            "quantisation of its ONNX graph, would make an eighth of it at some cost; that is not tried.)"
         )
     return advice or [
         f"There is nothing to leave out of a {type(model).__name__} without fitting again: fit on fewer rows or "

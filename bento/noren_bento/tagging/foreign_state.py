@@ -19,6 +19,6 @@ def read_foreign_state(model: Any) -> dict[str, Any] | None:
     with tempfile.TemporaryDirectory(prefix="noren-state-") as folder:
         path = Path(folder) / "model.json"
         model.save_model(str(path), format="json")
-        told = json.loads(path.read_bytes())
+        told: dict[str, Any] = json.loads(path.read_bytes())
     classes = told.pop("model_info", {}).get("class_params")
     return told | {"class_params": classes, "parameters": model.get_params()}
