@@ -111,6 +111,7 @@ class OriginReading:
         self._stopped = threading.Event()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="noren-lineage")
         self._checkout: Future[Checkout | None] = self._pool.submit(read_checkout, Path.cwd())
+        self._secrets: Future[Secrets] = self._pool.submit(self._read_secrets)
         self._datasets: Future[list[Dataset]] = self._pool.submit(self._read_datasets)
 
     def result(self, at: float, *, libraries: Iterable[str], seconds: Mapping[str, float]) -> Origin:
@@ -137,6 +138,9 @@ class OriginReading:
 
     def secrets(self) -> Secrets:
         """What must not be written of this session: values of the environment, and what cells and diff assign."""
+        return self._secrets.result()
+
+    def _read_secrets(self) -> Secrets:
         checkout = self._checkout.result()
         return read_secrets(os.environ).learn(*self._trace.cells, *([checkout.diff] if checkout else []))
 

@@ -74,7 +74,11 @@ _ASSIGNED = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )  # fmt: skip
-_HINTS = ("pass", "pwd", "secret", "token", "key", "credential", "connection")
+_BEGINNINGS = re.compile(
+    "pass|pwd|secret|token|credential|connection|api|access|private|account|auth|encryption|signing|master|shared"
+    "|license|ssh|sas"
+)
+"""What such a name begins with: on a text in lower case ten times as fast as the whole pattern on the text itself."""
 _VOCABULARY = re.compile(
     r"(?:pad|eos|bos|unk|sep|cls|mask|special|start|end|stop|first|last|next)_$", re.IGNORECASE
 )
@@ -165,15 +169,23 @@ def _differences(url: str, masked: str, offset: int) -> Iterator[Span]:
 
 
 def _find_assigned(text: str) -> Iterator[Span]:
-    lowered = text.lower()
-    if not any(hint in lowered for hint in _HINTS):
-        return
-    for match in _ASSIGNED.finditer(text):
+    lowered, end = _lower(text), 0
+    for begin in _BEGINNINGS.finditer(lowered):
+        match = _ASSIGNED.match(text, begin.start()) if begin.start() >= end else None
+        if match is None:
+            continue
+        end = match.end()
         if _VOCABULARY.search(text[max(0, match.start() - 12) : match.start()]):
             continue
         group = next((one for one in ("long", "short", "inner", "bare") if match[one] is not None), "bare")
         if _is_value(match, group, text):
             yield Span(*match.span(group), by_name=True)
+
+
+def _lower(text: str) -> str:
+    """The text in lower case, each character at its place."""
+    lowered = text.lower()
+    return lowered if len(lowered) == len(text) else "".join(one.lower()[:1] for one in text)
 
 
 def _is_value(match: re.Match[str], group: str, text: str) -> bool:
