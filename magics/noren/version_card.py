@@ -26,7 +26,7 @@ RULE = "var(--jp-border-color2,var(--vscode-widget-border,#d5dade))"
 MARK = "color:var(--jp-brand-color1,var(--vscode-charts-blue,#0072b2))"
 ALARM = "color:var(--jp-error-color1,var(--vscode-errorForeground,#b3261e))"
 CELL = "text-align:left;padding:2px 16px 2px 0;vertical-align:top;background:none;border:0"
-CODE = "background:none;font-size:.92em;overflow-wrap:anywhere"
+CODE = "background:none;padding:0;font-size:.92em;overflow-wrap:anywhere"
 AS_CODE = ("whole card", "page", "next")
 BOX = (
     f"box-sizing:border-box;max-width:54rem;margin:4px 0;padding:12px 16px 10px;border:1px solid {RULE};"
