@@ -268,6 +268,12 @@ class Ring:
             )
             address.result()
             self.stages.detail("validate", _counted(validation))
+            closed = (
+                f"The gate is closed for {build.version}: {validation.verdict.because}. "
+                f"Nothing was released. The report says more: {validation.report}"
+            )
+            if not validation.digest:  # no notebook came as far as to say what it tested
+                raise NorenError(closed)
             self.client.append(
                 folded.id,
                 ev.Validated(
@@ -276,10 +282,7 @@ class Ring:
                 why=validation.verdict.because,
             )
             if not validation.passed:
-                raise NorenError(
-                    f"The gate is closed for {build.version}: {validation.verdict.because}. "
-                    f"Nothing was released. The report says more: {validation.report}"
-                )
+                raise NorenError(closed)
 
     def _validate(
         self,

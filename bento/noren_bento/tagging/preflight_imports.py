@@ -26,7 +26,7 @@ def allowed_modules(requirements: Iterable[str]) -> frozenset[str]:
     """Top-level modules of these requirements and of all that they require.
 
     >>> sorted(allowed_modules(["joblib==1"]))
-    ['joblib']
+    ['cloudpickle', 'joblib']
     """
     seen: set[tuple[str, frozenset[str]]] = set()
     modules: set[str] = set()
