@@ -351,7 +351,7 @@ class Ring:
         try:
             for release in self.client.releases():
                 if release.candidate == version and release.state in before and _is_mine(release):
-                    self.client.append(release.id, ev.Requested("roll back"), why=why)
+                    self.client.append(release.id, ev.Requested("roll back", note=why), why=why)
                     self._wait_undone(release.id)
         except NorenError as trouble:
             # The first error is what the user must see, with this one below it.

@@ -63,7 +63,7 @@ class ControlClient:
 
     def request(self, name: str, action: ev.Action, *, why: str = "") -> Release:
         """Ask for something; the control loop carries it out at its next turn."""
-        event = self.append(name, ev.Requested(action), why=why or f"{user()} asked to {action}")
+        event = self.append(name, ev.Requested(action, note=why), why=why or f"{user()} asked to {action}")
         return self.release(event.release)
 
     def events(self, id_or_name: str) -> tuple[Event, ...]:

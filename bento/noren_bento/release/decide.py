@@ -76,7 +76,7 @@ def decide(release: Release, observed: Observation, now: float) -> Decision:
     No evidence is never success and never failure: without requests a canary holds for ever.
     """
     if release.requested == "roll back" and release.state is not State.ROLLED_BACK:
-        return RollBack(f"{release.requested_by} asked for it", asked_by=release.requested_by)
+        return RollBack(_asked(release), asked_by=release.requested_by)
     match release.state:
         case State.OPENED | State.BUILT | State.VALIDATED:
             return _before_traffic(release, observed)
@@ -118,12 +118,17 @@ def _first_release(release: Release, observed: Observation) -> Decision:
     return Hold("replaying reference rows")
 
 
+def _asked(release: Release) -> str:
+    note = f": {release.requested_note}" if release.requested_note else ""
+    return f"{release.requested_by} asked for it{note}"
+
+
 def _canary(release: Release, observed: Observation, now: float) -> Decision:
     failed = [verdict for verdict in observed.verdicts if verdict.outcome is Outcome.FAIL]
     if failed:
         return RollBack("; ".join(verdict.because for verdict in failed))
     if release.requested == "promote":
-        return Promote(f"{release.requested_by} asked for it", asked_by=release.requested_by)
+        return Promote(_asked(release), asked_by=release.requested_by)
     if release.paused:
         return Hold(f"paused at {release.weight} %")
     step = release.plan.steps[release.step_index]

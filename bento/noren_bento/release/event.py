@@ -87,6 +87,8 @@ class Requested:
     """A person asks; only the control loop acts."""
 
     action: Action
+    note: str = ""
+    """The person's reason, where one was given."""
 
 
 @dataclass(frozen=True, slots=True)

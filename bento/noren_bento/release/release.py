@@ -54,6 +54,7 @@ class Release:
     requested: ev.Action | None = None
     """A promote or roll back that a person asked for and that is not carried out yet."""
     requested_by: str = ""
+    requested_note: str = ""
     weight: int = 0
     epoch: int = 0
     deadline_seconds: float = 1.0
@@ -182,7 +183,7 @@ def apply(release: Release, event: Event) -> Release:
         case ev.Requested(action="resume"):
             return replace(after, paused=False)
         case ev.Requested():
-            return replace(after, requested=body.action, requested_by=event.who)
+            return replace(after, requested=body.action, requested_by=event.who, requested_note=body.note)
         case ev.Started():
             return replace(
                 after,

@@ -78,6 +78,11 @@ def test_a_promoted_release_can_be_rolled_back_by_hand() -> None:
     assert after(events) == RollBack("ana asked for it", asked_by="ana")
 
 
+def test_a_reason_that_was_given_is_told_with_who_asked() -> None:
+    events = canary("m/1", ev.Requested("roll back", note="interrupted before the start"))
+    assert after(events) == RollBack("ana asked for it: interrupted before the start", asked_by="ana")
+
+
 def test_a_release_whose_caller_died_is_closed_before_the_start_but_not_after() -> None:
     assert isinstance(after(log(opened(), BUILT), caller_alive=False), RollBack)
     assert isinstance(after(canary(), verdicts=UNSURE, caller_alive=False), Hold)
