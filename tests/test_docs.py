@@ -134,7 +134,7 @@ def test_each_route_of_the_control_api_is_documented() -> None:
         journal = None
 
     settings = load_settings({"home": "/srv/noren"}, environ={}, folder=Path("/"))
-    for route in make_app(Nothing(), settings, {}).routes:  # type: ignore[arg-type]
+    for route in make_app(Nothing(), settings, dict).routes:  # type: ignore[arg-type]
         for method in route.methods - {"HEAD"}:  # type: ignore[attr-defined]
             assert f"`{method} {route.path}`" in read(ARCHITECTURE)  # type: ignore[attr-defined]
 

@@ -54,7 +54,7 @@ def control_home(folder: Path, events: Iterable[Event] = ()) -> Iterator[tuple[S
     settings = load_settings({"home": folder})
     with still_controller(folder, events) as controller:
         server = uvicorn.Server(
-            uvicorn.Config(make_app(controller, settings, {}), log_level="warning", lifespan="off")
+            uvicorn.Config(make_app(controller, settings, dict), log_level="warning", lifespan="off")
         )
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listening.bind(str(Home(settings).control_socket))

@@ -11,10 +11,11 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvicorn
 
-from noren_bento.control.aliases import AliasWriter
+from noren_bento.control.aliases import AliasWriter, Mirrored
 from noren_bento.control.api import make_app
 from noren_bento.control.controller import Controller
 from noren_bento.control.data_plane import DataPlane
@@ -30,6 +31,9 @@ from noren_bento.stores.events import EventStore
 from noren_bento.targets.local import LocalTarget
 from noren_bento.targets.logs import rotate_log
 
+if TYPE_CHECKING:
+    from noren_bento.stores.models import ModelStore
+
 TICK_SECONDS = 0.5
 log = logging.getLogger("noren.control")
 
@@ -39,7 +43,10 @@ def run(home: Home) -> None:
     store = EventStore.at_home(home.path)
     target, envoy = LocalTarget(home), envoy_of(home)
     journal = Journal(store, time.time)
-    aliases = AliasWriter(lambda name, version: _write_alias(home.settings, name, version))
+    aliases = AliasWriter(
+        lambda name, version: _registry(home.settings).set_champion(name, version),
+        lambda name, version: _read_alias(home.settings, name, version),
+    )
     aliases.set_all({name: champion_of(history) for name, history in by_model(journal.releases()).items()})
     controller = Controller(
         journal,
@@ -74,7 +81,10 @@ def run(home: Home) -> None:
     thread = threading.Thread(target=loop, name="control-loop", daemon=True)
     server = uvicorn.Server(
         uvicorn.Config(
-            make_app(controller, home.settings, failed), log_level="warning", access_log=False, lifespan="off"
+            make_app(controller, home.settings, lambda: {**failed, **aliases.troubles}),
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
         )
     )
     listening = _listen(home.control_socket)
@@ -89,11 +99,17 @@ def run(home: Home) -> None:
         store.close()
 
 
-def _write_alias(settings: Settings, name: str, version: str | None) -> None:
+def _read_alias(settings: Settings, name: str, version: str | None) -> Mirrored:
+    registry = _registry(settings)
+    stage = registry.stage(version) if version else ""
+    return Mirrored(registry.champion(name), exists=stage is not None, archived=stage == "Archived")
+
+
+def _registry(settings: Settings) -> ModelStore:
     # Imported here: MLflow costs a second and 150 MB, and only the aliases' thread needs it.
     from noren_bento.stores.models import ModelStore  # noqa: PLC0415
 
-    ModelStore(settings).set_champion(name, version)
+    return ModelStore(settings)
 
 
 def _listen(path: Path) -> socket.socket:

@@ -52,8 +52,10 @@ class EventRequest(msgspec.Struct, forbid_unknown_fields=True):
     why: str
 
 
-def make_app(controller: Controller, settings: Settings, failed: Mapping[str, str]) -> Starlette:
-    """Return the API over a controller; each call runs in a thread. `failed` says what ended the loop's last turn."""
+def make_app(
+    controller: Controller, settings: Settings, troubles: Callable[[], Mapping[str, str]]
+) -> Starlette:
+    """Return the API over a controller; each call runs in a thread. `troubles` are those beside the controller's."""
     journal, url = controller.journal, Home(settings).url
 
     def status(_request: Request) -> dict[str, Any]:
@@ -65,7 +67,7 @@ def make_app(controller: Controller, settings: Settings, failed: Mapping[str, st
                 version: {"port": one.upstream.port, "ready": one.ready, "problem": one.problem}
                 for version, one in instances.items()
             },
-            "troubles": {**controller.troubles, **failed},
+            "troubles": {**controller.troubles, **troubles()},
         }
 
     def releases(_request: Request) -> list[dict[str, Any]]:

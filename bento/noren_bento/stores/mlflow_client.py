@@ -4,31 +4,19 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import shutil
 import tempfile
 import time
-import uuid
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from filelock import FileLock
-
-from noren_bento.errors import NorenError
-from noren_bento.masking import mask_credentials
 from noren_bento.settings import Settings
-from noren_bento.stores.attempts import ATTEMPT, DONE, PENDING, local_path, sweep, this_process, undo
-from noren_bento.stores.reach import require_answer, unreachable
-
-QUICK = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "3", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
-BULK = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "120", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
+from noren_bento.stores.attempts import DONE, PENDING, attempt, local_path, sweep
+from noren_bento.stores.opening import BULK, QUICK, environment, explained, open_client
+from noren_bento.stores.reach import is_server, require_answer, run_while_answering
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +32,7 @@ class Record:
     """ModelVersion without its number; empty where it is too long for a tag."""
     source: str
     run: str
+    stage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +46,24 @@ class Tracking:
         with self._calls(QUICK):
             pass
 
-    def records(self, name: str | None = None) -> tuple[Record, ...]:
-        """All versions that Noren made, or those of one name, by number."""
-        wanted = f"name = '{name}'" if name else None
+    def records(self, name: str | None = None, *, where: str = "") -> tuple[Record, ...]:
+        """All versions that Noren made, or those of one name, by number; `where` is MLflow's filter on their tags."""
+        wanted = " and ".join(part for part in (f"name = '{name}'" if name else "", where) if part)
         with self._calls(QUICK) as client:
             records, token = [], None
             while True:
-                page = client.search_model_versions(wanted, max_results=1000, page_token=token)
+                page = client.search_model_versions(wanted or None, max_results=1000, page_token=token)
                 records += [_to_record(one) for one in page if "noren.digest" in one.tags]
                 token = page.token
                 if not token:
                     return tuple(sorted(records, key=lambda record: (record.name, record.number)))
+
+    def record(self, name: str, number: int) -> Record | None:
+        """The version of this number, where there is one."""
+        with self._calls(QUICK) as client, _or_nothing():
+            found = client.get_model_version(name, str(number))
+            return _to_record(found) if "noren.digest" in found.tags else None
+        return None
 
     def create_version(
         self,
@@ -79,30 +75,27 @@ class Tracking:
         metrics: dict[str, float],
         tags: dict[str, str],
     ) -> int:
-        """Make a run with the folder's files and register it; return the number. Undone when anything interrupts it."""
+        """Make a run with the folder's files and register it; return the number. Undone when anything interrupts it.
+
+        Of processes that register one model at the same moment, from homes of their own, the first one's version
+        stays, and all get its number.
+        """
+        uri = self.settings.tracking_uri
         with self._calls(QUICK) as client:
             experiment = self._experiment(client, name)
             sweep(client, experiment)
-            attempt = uuid.uuid4().hex
-            marks = {PENDING: this_process(), ATTEMPT: attempt} | _short(tags)
             try:
-                run = client.create_run(experiment, run_name=name, tags=marks)
-                _log(client, run.info.run_id, parameters=parameters, metrics=metrics)
-                _store_files(client, run, folder, artifact)
-                _ensure_name(client, name)
-                made = client.create_model_version(
-                    name,
-                    f"{run.info.artifact_uri}/{artifact}",
-                    run.info.run_id,
-                    tags=tags,
-                    await_creation_for=0,
-                )
-                client.set_terminated(run.info.run_id)
-                client.set_tag(run.info.run_id, PENDING, DONE)
-            except BaseException:
-                undo(client, name, experiment, attempt)
-                raise
-            return int(made.version)
+                with attempt(client, name, experiment=experiment, uri=uri) as marks:
+                    run = client.create_run(experiment, run_name=name, tags=marks | _short(tags))
+                    _log(client, run.info.run_id, parameters=parameters, metrics=metrics)
+                    _store_files(client, run, folder, artifact=artifact, uri=uri)
+                    _ensure_name(client, name)
+                    number = _register(client, name, run, artifact=artifact, tags=tags)
+                    client.set_terminated(run.info.run_id)
+                    client.set_tag(run.info.run_id, PENDING, DONE)
+            except _TakenError as taken:
+                return taken.number
+        return number
 
     def local_folder(self, record: Record) -> Path | None:
         """The version's folder where it lies on this machine, else None."""
@@ -110,26 +103,34 @@ class Tracking:
 
     def download(self, record: Record, folder: Path) -> None:
         """Copy all files of a version into a folder."""
-        import mlflow
-
-        with self._calls(BULK):
-            mlflow.artifacts.download_artifacts(
-                artifact_uri=record.source, dst_path=str(folder), tracking_uri=self.settings.tracking_uri
-            )
+        self._fetch(record.source, folder)
 
     def read_file(self, record: Record, name: str) -> bytes:
         """Return one file of a version."""
         if folder := local_path(record.source):
             return (folder / name).read_bytes()
+        with tempfile.TemporaryDirectory() as folder_name:
+            return self._fetch(f"{record.source}/{name}", Path(folder_name)).read_bytes()
+
+    def _fetch(self, source: str, folder: Path) -> Path:
         import mlflow
 
-        with self._calls(BULK), tempfile.TemporaryDirectory() as folder_name:
-            path = mlflow.artifacts.download_artifacts(
-                artifact_uri=f"{record.source}/{name}",
-                dst_path=folder_name,
-                tracking_uri=self.settings.tracking_uri,
+        uri = self.settings.tracking_uri
+        with self._calls(BULK):
+            path = run_while_answering(
+                uri,
+                lambda: mlflow.artifacts.download_artifacts(
+                    artifact_uri=source, dst_path=str(folder), tracking_uri=uri
+                ),
             )
-            return Path(path).read_bytes()
+        return Path(path)
+
+    def alias(self, name: str, alias: str) -> int | None:
+        """The version that an alias points to; None where there is none."""
+        with self._calls(QUICK) as client, _or_nothing():
+            found = client.get_registered_model(name).aliases.get(alias)
+            return None if found is None else int(found)
+        return None
 
     def set_alias(self, name: str, alias: str, number: int) -> None:
         """Point an alias at a version."""
@@ -138,7 +139,7 @@ class Tracking:
 
     def delete_alias(self, name: str, alias: str) -> None:
         """Remove an alias; nothing happens where there is none."""
-        with self._calls(QUICK) as client:
+        with self._calls(QUICK) as client, _or_nothing():
             client.delete_registered_model_alias(name, alias)
 
     def claim(self, name: str, tag: str, value: str) -> str:
@@ -150,12 +151,12 @@ class Tracking:
             return str(found or value)
 
     @contextmanager
-    def _calls(self, environment: dict[str, str]) -> Iterator[Any]:
+    def _calls(self, variables: dict[str, str]) -> Iterator[Any]:
         """Give a client whose waits are bounded; MLflow's and the network's errors become ours."""
         uri = self.settings.tracking_uri
         require_answer(uri)
-        with _environment(environment), _explained(uri):
-            yield _open(uri)
+        with environment(variables), explained(uri):
+            yield open_client(uri)
 
     def _experiment(self, client: Any, name: str) -> str:
         """The experiment of a model: its own name. Local stores keep the files under NOREN_HOME."""
@@ -163,8 +164,8 @@ class Tracking:
 
         found = client.get_experiment_by_name(name)
         if found is None:
-            local = urlsplit(self.settings.tracking_uri).scheme not in ("http", "https")
-            location = (self.settings.home / "artifacts").as_uri() if local else None
+            remote = is_server(self.settings.tracking_uri)
+            location = None if remote else (self.settings.home / "artifacts").as_uri()
             try:
                 return str(client.create_experiment(name, artifact_location=location))
             except MlflowException:  # somebody else made it just now
@@ -172,6 +173,18 @@ class Tracking:
                 if found is None:
                     raise
         return str(found.experiment_id)
+
+
+@contextmanager
+def _or_nothing() -> Iterator[None]:
+    """Go on after the block where MLflow has no such thing."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
 
 
 def _to_record(found: Any) -> Record:
@@ -185,6 +198,7 @@ def _to_record(found: Any) -> Record:
         version_json=tags.get("noren.version", ""),
         source=found.source,
         run=found.run_id,
+        stage=str(found.current_stage),
     )
 
 
@@ -202,12 +216,12 @@ def _log(client: Any, run: str, *, parameters: dict[str, str], metrics: dict[str
         client.log_batch(run, params=params[start : start + 100])
 
 
-def _store_files(client: Any, run: Any, folder: Path, artifact: str) -> None:
+def _store_files(client: Any, run: Any, folder: Path, *, artifact: str, uri: str) -> None:
     """Hand the files to MLflow; on this machine the folder is moved, which copies nothing."""
     root = local_path(run.info.artifact_uri)
     if root is None:
-        with _environment(BULK):
-            client.log_artifacts(run.info.run_id, str(folder), artifact)
+        with environment(BULK):
+            run_while_answering(uri, lambda: client.log_artifacts(run.info.run_id, str(folder), artifact))
         return
     root.mkdir(parents=True, exist_ok=True)
     shutil.move(folder, root / artifact)
@@ -223,54 +237,31 @@ def _ensure_name(client: Any, name: str) -> None:
             raise
 
 
-@cache
-def _open(uri: str) -> Any:
-    """Open MLflow once a process; a file lock stands around it, since two that open a fresh SQLite store break it."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    for chatty in ("alembic", "mlflow.store.db.utils"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of MLflow about its own imports; a user can do nothing about them
-        from mlflow import MlflowClient
+class _TakenError(Exception):
+    """Another process has registered the same model a moment earlier."""
 
-        if not uri.startswith("sqlite:///"):
-            return MlflowClient(tracking_uri=uri, registry_uri=uri)
-        path = Path(uri.removeprefix("sqlite:///"))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"):
-            client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-            client.get_experiment("0")
-            client.search_registered_models(max_results=1)
-            return client
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
-@contextmanager
-def _explained(uri: str) -> Iterator[None]:
-    """Make MLflow's errors ours."""
-    try:
-        yield
-    except Exception as error:
-        from mlflow.exceptions import MlflowException
+def _register(client: Any, name: str, run: Any, *, artifact: str, tags: dict[str, str]) -> int:
+    """Create the version; raise _TakenError where another process was first with the same fitted state."""
+    source = f"{run.info.artifact_uri}/{artifact}"
+    made = client.create_model_version(name, source, run.info.run_id, tags=tags, await_creation_for=0)
+    twins = client.search_model_versions(
+        f"name = '{name}' and {with_tag('noren.digest', tags['noren.digest'])}"
+    )
+    first = min(twins, key=lambda twin: int(twin.version), default=made)
+    if int(first.version) == int(made.version):
+        return int(made.version)
+    if first.run_id != run.info.run_id:
+        raise _TakenError(int(first.version))
+    # MLflow's client asked twice, since the answer to its first request was lost.
+    client.delete_model_version(name, made.version)
+    return int(first.version)
 
-        if not isinstance(error, MlflowException):
-            raise
-        said = mask_credentials(str(error))
-        code = int(error.get_http_status_code())  # type: ignore[no-untyped-call]
-        # Not `from error`: MLflow writes the address that it asked into its errors, credentials and all.
-        if code >= 500 and urlsplit(uri).scheme in ("http", "https"):
-            raise unreachable(uri, said[:200]) from None
-        raise NorenError(f"MLflow at {mask_credentials(uri)} refused: {said[:300]}") from None
 
-
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+def with_tag(name: str, value: str) -> str:
+    """Return MLflow's filter for versions with this tag."""
+    return f"tags.`{name}` = '{value}'"

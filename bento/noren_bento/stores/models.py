@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from filelock import FileLock
 from noren_bento.errors import ConflictError, NorenError, NotFoundError
 from noren_bento.release.version import ModelVersion, Task, parse_version, require_name
 from noren_bento.settings import Settings
-from noren_bento.stores.mlflow_client import Record, Tracking
+from noren_bento.stores.mlflow_client import Record, Tracking, with_tag
 from noren_bento.stores.mlmodel import write_mlmodel
 from noren_bento.tagging.serialise import file_sha256
 from noren_bento.tagging.version_files import MANIFEST, NUMBER, VersionFiles, manifest_from_json
@@ -72,10 +73,10 @@ class ModelStore:
         """Return the version `name/number`; raises NotFoundError with the nearest known ones."""
         name, number = parse_version(version)
         tracking = self._tracking
-        for record in tracking.records(name):
-            if record.number == number:
-                return _read_version(tracking, record)
-        raise self._not_found(name, number)
+        record = tracking.record(name, number)
+        if record is None:
+            raise self._not_found(name, number)
+        return _read_version(tracking, record)
 
     def _not_found(self, name: str, number: int) -> NotFoundError:
         numbers = [record.number for record in self._tracking.records(name)]
@@ -90,15 +91,12 @@ class ModelStore:
     def find(self, name: str, digest: str) -> ModelVersion | None:
         """Return the version of a name that has this fitted state."""
         tracking = self._tracking
-        for record in tracking.records(require_name(name)):
-            if record.digest == digest:
-                return _read_version(tracking, record)
-        return None
+        same = tracking.records(require_name(name), where=with_tag("noren.digest", digest))
+        return _read_version(tracking, same[0]) if same else None
 
     def require_task(self, name: str, task: Task) -> None:
         """Raise ConflictError where the name belongs to another kind of model."""
-        records = self._tracking.records(require_name(name))
-        taken = [record for record in records if record.task != task]
+        taken = self._tracking.records(require_name(name), where=f"tags.`noren.task` != '{task}'")
         if taken:
             raise ConflictError(
                 f"{name!r} is taken by {taken[-1].task} models ({name}/{taken[-1].number}) and this one is for {task}. "
@@ -111,7 +109,7 @@ class ModelStore:
         The version appears at once and whole, after all its files; an interrupt before leaves nothing.
         """
         name = draft.version.name
-        with self._lock(name):
+        with _on_this_disk(), self._lock(name):
             known = self.find(name, draft.version.digest)
             if known is not None:
                 return known
@@ -125,9 +123,24 @@ class ModelStore:
                 metrics=draft.metrics,
                 tags=_tags(draft),
             )
-        version = replace(draft.version, number=number)
+            version = replace(draft.version, number=number)
+            self._keep(draft, version)
         self.folder(version)
         return version
+
+    def _keep(self, draft: Draft, version: ModelVersion) -> None:
+        """Keep the files that were uploaded as those that would be downloaded, where they are this version's."""
+        copy = self._copy(version.name, version.number)
+        if not draft.folder.is_dir() or copy.exists():
+            return  # they were moved into the store
+        record = self._tracking.record(version.name, version.number)
+        if record and record.manifest_digest == draft.manifest_digest:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            draft.folder.rename(copy)
+
+    def _copy(self, name: str, number: int) -> Path:
+        """Where a version's files lie that come from a remote store."""
+        return self.settings.home / "versions" / name / str(number)
 
     def folder(self, version: ModelVersion | str) -> Path:
         """Return a local folder with the version's files, for VersionFiles; downloads it where the store is remote.
@@ -139,7 +152,7 @@ class ModelStore:
     def _open(self, version: ModelVersion | str) -> tuple[Path, Record]:
         name, number = parse_version(str(version))
         tracking = self._tracking
-        record = next((one for one in tracking.records(name) if one.number == number), None)
+        record = tracking.record(name, number)
         if record is None:
             raise self._not_found(name, number)
         folder = tracking.local_folder(record) or self._download(tracking, record)
@@ -149,7 +162,7 @@ class ModelStore:
                 "Find out who changed them, then tag the model again under a new name."
             )
         if not (folder / NUMBER).is_file():
-            (folder / NUMBER).write_text(json.dumps({"number": number}))
+            _write_whole(folder / NUMBER, json.dumps({"number": number}))
         return folder, record
 
     def files(self, version: ModelVersion | str) -> VersionFiles:
@@ -169,6 +182,17 @@ class ModelStore:
                 "Release it from there, or tag the model under another name."
             )
 
+    def champion(self, name: str) -> str | None:
+        """Return the version that MLflow's alias `champion` points to."""
+        number = self._tracking.alias(require_name(name), "champion")
+        return f"{name}/{number}" if number else None
+
+    def stage(self, version: str) -> str | None:
+        """Return MLflow's stage of a version, such as `None` or `Archived`; None where it has no such version."""
+        name, number = parse_version(version)
+        record = self._tracking.record(name, number)
+        return record.stage if record else None
+
     def set_champion(self, name: str, version: str | None) -> None:
         """Point MLflow's alias `champion` at a version, or remove it. It follows the event log."""
         if version is None:
@@ -180,11 +204,11 @@ class ModelStore:
         self._tracking.set_alias(name, "champion", found.number)
 
     def _download(self, tracking: Tracking, record: Record) -> Path:
-        folder = self.settings.home / "versions" / record.name / str(record.number)
+        folder = self._copy(record.name, record.number)
         if folder.is_dir():
             return folder
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with self._lock(record.name):
+        with _on_this_disk(), self._lock(record.name):
+            folder.parent.mkdir(parents=True, exist_ok=True)
             if not folder.is_dir():
                 loading = folder.with_name(f".{folder.name}.loading")
                 shutil.rmtree(loading, ignore_errors=True)
@@ -200,6 +224,28 @@ class ModelStore:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f"{name}.lock"):
             yield
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file that is there as a whole or not at all, whatever happens meanwhile."""
+    begun = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        begun.write_text(text)
+        begun.rename(path)
+    finally:
+        begun.unlink(missing_ok=True)
+
+
+@contextmanager
+def _on_this_disk() -> Iterator[None]:
+    """Say which file could not be written, and what helps."""
+    try:
+        yield
+    except OSError as error:
+        raise NorenError(
+            f"{error.filename or 'A file'} cannot be written: {error.strerror or error}. "
+            "Free some space, or set NOREN_HOME to a folder that is yours; then try again."
+        ) from None
 
 
 def _tags(draft: Draft) -> dict[str, str]:

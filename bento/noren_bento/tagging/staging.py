@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -28,7 +29,9 @@ def staging_folder(settings: Settings) -> Iterator[Path]:
     try:
         yield folder
     except OSError as error:
-        if error.filename and Path(str(error.filename)).is_relative_to(folder):
+        # Arrow says of a full disk only in the text what it was about, and names no file.
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if full or (error.filename and Path(str(error.filename)).is_relative_to(folder)):
             raise NorenError(
                 f"{folder} cannot be written: {error.strerror}. Free some space, then tag again."
             ) from None

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import http.server
-import os
 import shutil
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
@@ -24,10 +20,11 @@ from sklearn.linear_model import Ridge
 from noren_bento.errors import ConflictError, NorenError, NotFoundError, UnreachableError
 from noren_bento.release.version import ModelVersion
 from noren_bento.settings import Settings, load_settings
-from noren_bento.stores import attempts, mlflow_client
+from noren_bento.stores import attempts, mlflow_client, opening
 from noren_bento.stores.models import ModelStore
 from noren_bento.tagging.tag import tag_model
 from noren_bento.tagging.version_files import VersionFiles
+from tests.faults.registries import mlflow_server, settings_of
 
 X = np.arange(40.0).reshape(-1, 1)
 DATA = (X, X.ravel())
@@ -38,7 +35,7 @@ def tag(name: str, alpha: float, settings: Settings) -> ModelVersion:
 
 
 def runs_of(settings: Settings, name: str) -> list[Any]:
-    client = mlflow_client._open(settings.tracking_uri)
+    client = opening.open_client(settings.tracking_uri)
     experiment = client.get_experiment_by_name(name)
     return list(client.search_runs([experiment.experiment_id])) if experiment else []
 
@@ -80,7 +77,7 @@ def test_mlflow_shows_a_finished_run_with_metrics_parameters_signature_and_the_v
 
     info = mlflow.models.get_model_info(str(ModelStore(store_settings).folder(version)))
     assert info.signature.inputs.input_names() == ["x0"]
-    found = mlflow_client._open(store_settings.tracking_uri).get_model_version("shown", "1")
+    found = opening.open_client(store_settings.tracking_uri).get_model_version("shown", "1")
     assert found.run_id == run.info.run_id
     assert found.tags["noren.task"] == "regression"
 
@@ -94,7 +91,7 @@ def test_the_champion_alias_follows_and_is_removed(store_settings: Settings) -> 
     store = ModelStore(store_settings)
     tag("crowned", 1, store_settings)
     tag("crowned", 2, store_settings)
-    client = mlflow_client._open(store_settings.tracking_uri)
+    client = opening.open_client(store_settings.tracking_uri)
     store.set_champion("crowned", "crowned/2")
     assert int(client.get_model_version_by_alias("crowned", "champion").version) == 2
     store.set_champion("crowned", "crowned/1")
@@ -155,12 +152,12 @@ class Fault:
 def test_ctrl_c_after_any_step_leaves_nothing(
     store_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = mlflow_client._open(store_settings.tracking_uri)
+    client = opening.open_client(store_settings.tracking_uri)
     steps = 0
     for steps in range(1, 20):
         name = f"interrupted{steps}"
         fault = Fault(client, steps)
-        monkeypatch.setattr(mlflow_client, "_open", lambda uri, fault=fault: fault)
+        monkeypatch.setattr(mlflow_client, "open_client", lambda uri, fault=fault: fault)
         try:
             tag(name, 1, store_settings)
         except KeyboardInterrupt:
@@ -179,8 +176,8 @@ def test_ctrl_c_in_a_second_version_keeps_the_first(
     store_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = tag("kept", 1, store_settings)
-    fault = Fault(mlflow_client._open(store_settings.tracking_uri), 3)
-    monkeypatch.setattr(mlflow_client, "_open", lambda uri: fault)
+    fault = Fault(opening.open_client(store_settings.tracking_uri), 3)
+    monkeypatch.setattr(mlflow_client, "open_client", lambda uri: fault)
     with pytest.raises(KeyboardInterrupt):
         tag("kept", 2, store_settings)
     monkeypatch.undo()
@@ -188,69 +185,37 @@ def test_ctrl_c_in_a_second_version_keeps_the_first(
     assert ModelStore(store_settings).files(first).model().alpha == 1
 
 
-KILLED = """
-import os, sys
-from pathlib import Path
-import numpy as np
-from sklearn.linear_model import Ridge
-from noren_bento.settings import load_settings
-from noren_bento.stores import mlflow_client
-from noren_bento.tagging.tag import tag_model
-
-class Fault:
-    def __init__(self, client): self.client = client
-    def __getattr__(self, name):
-        call = getattr(self.client, name)
-        def wrapped(*args, **kwargs):
-            answer = call(*args, **kwargs)
-            if name == sys.argv[2]:
-                os.kill(os.getpid(), 9)
-            return answer
-        return wrapped
-
-settings = load_settings({"home": sys.argv[1]}, environ={}, folder=Path("/"))
-fault = Fault(mlflow_client._open(settings.tracking_uri))
-mlflow_client._open = lambda uri: fault
-X = np.arange(40.0).reshape(-1, 1)
-tag_model(Ridge().fit(X, X.ravel()), sys.argv[3], train=(X, X.ravel()), test=(X, X.ravel()), settings=settings)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("step", ["create_run", "log_batch", "create_registered_model"])
-def test_a_kill_before_the_version_exists_is_swept_by_the_next_tag(
-    store_settings: Settings, step: str
+def test_of_two_homes_that_register_one_model_at_the_same_moment_the_first_has_the_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = f"killed-{step}"
-    home = str(store_settings.home)
-    done = subprocess.run([sys.executable, "-c", KILLED, home, step, name], check=False)
-    assert done.returncode == -9
-    assert ModelStore(store_settings).versions(name) == ()
-    assert len(runs_of(store_settings, name)) == 1
-    tag(name, 2, store_settings)
-    (run,) = runs_of(store_settings, name)
-    assert run.info.status == "FINISHED"
-    assert list((store_settings.home / "staging").iterdir()) == []
+    first = settings_of(tmp_path / "first")
+    second = settings_of(tmp_path / "second", first.tracking_uri)
+    made = tag("shared", 1, first)
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelStore, "find", lambda self, name, digest: None)  # what it saw a moment before
+        assert tag("shared", 1, second) == made
+    assert ModelStore(second).versions("shared") == (made,)
+    assert len(runs_of(second, "shared")) == 1
+    assert str(tag("shared", 2, second)) == "shared/3", "a number is never given twice"
 
 
-@pytest.mark.slow
-def test_a_kill_after_the_version_exists_leaves_it_whole(store_settings: Settings) -> None:
-    name = "killed-late"
-    command = [sys.executable, "-c", KILLED, str(store_settings.home), "create_model_version", name]
-    assert subprocess.run(command, check=False).returncode == -9
-    (version,) = ModelStore(store_settings).versions(name)
-    assert ModelStore(store_settings).files(version).model().alpha == 1
-    tag(name, 2, store_settings)
-    assert {run.info.status for run in runs_of(store_settings, name)} == {"FINISHED"}
+def test_a_request_that_was_sent_twice_makes_one_version(
+    store_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = opening.open_client(store_settings.tracking_uri)
 
+    class Twice:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(client, name)
 
-@pytest.mark.slow
-def test_four_processes_open_a_fresh_store_and_tag_one_model_at_once(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", KILLED, str(tmp_path), "nothing", "together"]
-    processes = [subprocess.Popen(command) for _ in range(4)]
-    assert [process.wait(120) for process in processes] == [0, 0, 0, 0]
-    settings = load_settings({"home": str(tmp_path)}, environ={}, folder=Path("/"))
-    assert [str(version) for version in ModelStore(settings).versions("together")] == ["together/1"]
+        def create_model_version(self, *args: Any, **kwargs: Any) -> Any:
+            client.create_model_version(*args, **kwargs)  # its answer was lost
+            return client.create_model_version(*args, **kwargs)
+
+    monkeypatch.setattr(mlflow_client, "open_client", lambda uri: Twice())
+    version = tag("asked-twice", 1, store_settings)
+    assert str(version) == "asked-twice/1"
+    assert ModelStore(store_settings).versions("asked-twice") == (version,)
 
 
 @contextmanager
@@ -311,32 +276,38 @@ def test_a_database_that_is_down_is_said_without_its_password(tmp_path: Path) ->
     assert "secret" not in str(caught.value)
 
 
+def test_a_database_that_hangs_is_said_within_ten_seconds(tmp_path: Path) -> None:
+    with silent_server() as port:
+        settings = settings_of(tmp_path, f"postgresql+psycopg://127.0.0.1:{port}/mlflow")
+        started = time.monotonic()
+        with pytest.raises(UnreachableError, match=f"127.0.0.1:{port}/mlflow does not answer: timed out"):
+            ModelStore(settings).names()
+        assert time.monotonic() - started < 10
+
+
+def test_a_database_without_its_driver_names_the_package(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(8)
+                connection.sendall(b"N")  # as PostgreSQL does, without encryption
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        uri = f"postgresql+pg8000://127.0.0.1:{server.getsockname()[1]}/mlflow"
+        with pytest.raises(NorenError, match=r"needs pg8000.* pip install 'noren\[postgres\]'"):
+            ModelStore(settings_of(tmp_path, uri)).names()
+        thread.join()
+
+
 @pytest.fixture(scope="module")
 def server_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings for a real MLflow server with its own home."""
     folder = tmp_path_factory.mktemp("server")
-    with closed_port() as port:
-        pass
-    uri = f"http://127.0.0.1:{port}"
-    command = [
-        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-        "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", f"{folder}/files",
-    ]  # fmt: skip
-    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command, stdout=log, stderr=log, start_new_session=True, env=environment, cwd=folder
-        )
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(f"{uri}/health", timeout=2).status_code == 200:
-                break
-        except httpx.HTTPError:
-            time.sleep(0.2)
-    yield load_settings({"home": str(folder / "home"), "tracking_uri": uri}, environ={}, folder=Path("/"))
-    os.killpg(process.pid, 15)
-    process.wait(30)
+    with mlflow_server(folder) as uri:
+        yield settings_of(folder / "home", uri)
 
 
 @pytest.mark.slow

@@ -1,0 +1,117 @@
+"""Fault 5: many processes tag into a fresh store at once; no version is lost, doubled or half there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from noren_bento.settings import Settings
+from noren_bento.stores import attempts, opening
+from noren_bento.stores.models import ModelStore
+from tests.faults.registries import mlflow_server, postgres, settings_of
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+PROCESSES, TAGS = 8, 25
+ROOT = Path(__file__).parents[2]
+
+
+def start(home: Path, uri: str | None, *, number: int, tags: int, go: Path) -> subprocess.Popen[str]:
+    arguments = [str(home), uri or "-", str(number), str(tags), str(go)]
+    command = [sys.executable, "-m", "tests.faults.tagging_process", *arguments]
+    one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    environment = {**os.environ, **one_thread}
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def tag_at_once(homes: list[Path], uri: str | None, *, tags: int, go: Path) -> list[tuple[str, str, int]]:
+    """Let one process a home begin at the same moment; return what all of them tagged: version, digest, strength."""
+    processes = [start(home, uri, number=number, tags=tags, go=go) for number, home in enumerate(homes)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    go.touch()
+    tagged = []
+    for process in processes:
+        out, _ = process.communicate(timeout=800)
+        assert process.returncode == 0
+        tagged += [tuple(json.loads(line)) for line in out.splitlines()]
+    return tagged
+
+
+def assert_whole(settings: Settings, tagged: list[tuple[str, str, int]], *, count: int) -> None:
+    """Every tag is one version with its own model, and nothing else is in the registry."""
+    store = ModelStore(settings)
+    versions = store.versions("churn")
+    assert [version.number for version in versions] == list(range(1, count + 1))
+    assert len({version.digest for version in versions}) == count
+    assert {(str(version), version.digest) for version in (*versions, *store.versions("same"))} == {
+        (version, digest) for version, digest, _ in tagged
+    }
+    assert len(store.versions("same")) == 1
+    for version, _, alpha in tagged[:: max(len(tagged) // 20, 1)]:
+        assert store.files(version).model().alpha == alpha
+    runs = [*runs_of(settings, "churn"), *runs_of(settings, "same")]
+    assert len(runs) == count + 1
+    assert {(run.info.status, run.data.tags[attempts.PENDING]) for run in runs} == {
+        ("FINISHED", attempts.DONE)
+    }
+
+
+def runs_of(settings: Settings, name: str) -> list[Any]:
+    client = opening.open_client(settings.tracking_uri)
+    experiment = client.get_experiment_by_name(name)
+    return list(client.search_runs([experiment.experiment_id], max_results=1000))
+
+
+@contextmanager
+def registry(kind: str, folder: Path) -> Iterator[str | None]:
+    """A fresh registry: None is the SQLite file of a home that all processes share; else each has its own home."""
+    with ExitStack() as stack:
+        database = stack.enter_context(postgres()) if "postgres" in kind else None
+        if "server" in kind:
+            yield stack.enter_context(mlflow_server(folder / "server", database))
+        else:
+            yield database
+
+
+def tag_into_a_fresh_store(kind: str, folder: Path, tags: int = TAGS) -> None:
+    folder.mkdir(exist_ok=True)
+    with registry(kind, folder) as uri:
+        homes = [folder / (f"home{number}" if uri else "home") for number in range(PROCESSES)]
+        tagged = tag_at_once(homes, uri, tags=tags, go=folder / "go")
+        assert_whole(settings_of(homes[0], uri), tagged, count=PROCESSES * tags)
+        for home in homes:
+            assert list((home / "staging").iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_eight_processes_tag_200_versions_into_a_fresh_store(kind: str, tmp_path: Path) -> None:
+    tag_into_a_fresh_store(kind, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["server over sqlite", "server over postgres"])
+def test_eight_processes_tag_at_once_on_a_fresh_server(kind: str, tmp_path: Path) -> None:
+    tag_into_a_fresh_store(kind, tmp_path, tags=3)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(14_400)
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_twenty_fresh_stores_lose_nothing(kind: str, tmp_path: Path) -> None:
+    for one in range(20):
+        tag_into_a_fresh_store(kind, tmp_path / str(one))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", ["server over sqlite", "server over postgres"])
+def test_eight_processes_tag_200_versions_on_a_fresh_server(kind: str, tmp_path: Path) -> None:
+    tag_into_a_fresh_store(kind, tmp_path)
