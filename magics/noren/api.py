@@ -158,11 +158,17 @@ def release(name: str) -> Release:
 
 
 def releases() -> ReleasesTable:
-    """What is released and what share of the requests it gets, the latest first."""
+    """What is released and what share of the requests it gets, the latest first; and what needs a look."""
     from noren.tables import ReleasesTable
     from noren_bento.control.client import ControlClient
+    from noren_bento.errors import UnreachableError
 
-    return ReleasesTable(ControlClient(load_settings()).releases())
+    client = ControlClient(load_settings())
+    try:
+        troubles = tuple(f"{where}: {what}" for where, what in client.status()["troubles"].items())
+    except UnreachableError:
+        troubles = ()  # control is down, which `noren status` says; the log is there all the same
+    return ReleasesTable(client.releases(), troubles)
 
 
 def approve(name: str, *, note: str = "") -> Release:

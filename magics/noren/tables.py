@@ -49,14 +49,22 @@ class _Table:
 
 @dataclass(frozen=True, repr=False)
 class ReleasesTable(_Table):
-    """All releases, the latest first."""
+    """All releases, the latest first, and under them what needs a look."""
 
     releases: tuple[Release, ...]
+    troubles: tuple[str, ...] = ()
+    """What control could not do or sees elsewhere, such as a champion that was deleted in MLflow."""
     head = ("release", "candidate", "champion before", "state", "traffic", "since", "because")
     empty = "Nothing is released yet. %deploy takes a model the whole way."
 
     def __len__(self) -> int:
         return len(self.releases)
+
+    def __repr__(self) -> str:
+        return "\n".join((super().__repr__(), *(f"trouble: {text}" for text in self.troubles)))
+
+    def _repr_html_(self) -> str:
+        return super()._repr_html_() + "".join(f"<p>trouble: {escape(text)}</p>" for text in self.troubles)
 
     def _rows(self) -> list[tuple[str, ...]]:
         histories = by_model(self.releases)

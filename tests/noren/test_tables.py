@@ -58,3 +58,10 @@ def test_a_first_release_that_is_replayed_has_no_traffic_yet() -> None:
 def test_models_do_not_mix() -> None:
     other = release(1, None, ev.Promoted(2), name="n")
     assert rows(FIRST, other, SECOND)["n@1"] == ("promoted", "100 %")
+
+
+def test_what_needs_a_look_stands_under_the_releases_as_text() -> None:
+    told = "alias of m: m/1 serves, and is <no> longer in MLflow"
+    table = ReleasesTable(fold_all(FIRST), (told,))
+    assert repr(table).splitlines()[-1] == f"trouble: {told}"
+    assert "is &lt;no&gt; longer in MLflow" in table._repr_html_()

@@ -7,6 +7,7 @@ import shutil
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -104,6 +105,25 @@ def test_the_champion_alias_follows_and_is_removed(store_settings: Settings) -> 
     tag("other", 1, store_settings)
     with pytest.raises(NorenError, match="is no version of crowned"):
         store.set_champion("crowned", "other/1")
+
+
+def test_what_mlflow_says_of_a_champion_is_read_as_it_is(store_settings: Settings) -> None:
+    store = ModelStore(store_settings)
+    assert store.champion("nobody") is None
+    tag("mirrored", 1, store_settings)
+    assert store.champion("mirrored") is None
+    store.set_champion("mirrored", "mirrored/1")
+    assert store.champion("mirrored") == "mirrored/1"
+    client = opening.open_client(store_settings.tracking_uri)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow would rather have no stages
+        client.transition_model_version_stage("mirrored", "1", "Archived")
+    assert store.stage("mirrored/1") == "Archived"
+    client.delete_model_version("mirrored", "1")
+    assert store.stage("mirrored/1") is None
+    assert store.champion("mirrored") is None
+    client.delete_registered_model("mirrored")
+    store.set_champion("mirrored", None)
 
 
 def test_a_model_is_released_from_one_event_store_only(store_settings: Settings) -> None:
