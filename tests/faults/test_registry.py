@@ -98,6 +98,7 @@ def test_eight_processes_tag_at_once_into_a_fresh_store(kind: str, tmp_path: Pat
     tag_into_a_fresh_store(kind, tmp_path, tags=4)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", ["server over sqlite", "server over postgres"])
 def test_eight_processes_tag_at_once_on_a_fresh_server(kind: str, tmp_path: Path) -> None:
     tag_into_a_fresh_store(kind, tmp_path, tags=3)

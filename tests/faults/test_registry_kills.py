@@ -138,6 +138,7 @@ def kill_over_http(killed: Killed, folder: Path, most: int) -> None:
         assert kill_tags(killed, settings_of(folder / "home", uri), most) >= 20
 
 
+@pytest.mark.soak
 def test_a_kill_between_requests_to_a_server_leaves_no_half_version(killed: Killed, tmp_path: Path) -> None:
     kill_over_http(killed, tmp_path, 6)
 
