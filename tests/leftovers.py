@@ -11,7 +11,7 @@ import psutil
 
 SESSION = "NOREN_TEST_SESSION"
 # These end with the Python that started them, and hold nothing.
-_HARMLESS = ("multiprocessing.resource_tracker", "joblib.externals.loky", "tagging.preflight_child")
+_HARMLESS = ("multiprocessing.resource_tracker", "joblib.externals.loky", "tagging.preflight.child")
 
 
 def wait_for_leftovers(mark: str, *, seconds: float) -> list[psutil.Process]:

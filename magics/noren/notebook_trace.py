@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from noren_bento.tagging.cells import Trace
+from noren_bento.tagging.lineage.cells import Trace
 
 
 def read_trace() -> Trace:

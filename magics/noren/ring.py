@@ -342,7 +342,7 @@ class Ring:
 
         A release that has started goes on by its plan, and one of another process is that process's business.
         """
-        from noren_bento.tagging.secrets import read_secrets
+        from noren_bento.tagging.secrets.secrets import read_secrets
 
         interrupted = isinstance(error, KeyboardInterrupt)
         told = str(error) or type(error).__name__

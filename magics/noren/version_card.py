@@ -15,8 +15,8 @@ from noren_bento.errors import NorenError
 from noren_bento.release.version import ModelVersion
 
 if TYPE_CHECKING:
-    from noren_bento.tagging.card import CardFacts
-    from noren_bento.tagging.card_parts import Cell, Table
+    from noren_bento.tagging.card.card import CardFacts
+    from noren_bento.tagging.card.parts import Cell, Table
 
 ROWS = 40
 """Columns that the cell lists; the card's page has all."""
@@ -52,9 +52,9 @@ class VersionCard:
 
 def read_card(version: ModelVersion | str) -> VersionCard:
     """Read the card of a tagged version."""
-    from noren_bento.tagging.card import make_card  # noqa: PLC0415 -- heavy
-    from noren_bento.tagging.card_files import HTML  # noqa: PLC0415 -- heavy
-    from noren_bento.tagging.card_markdown import card_to_markdown  # noqa: PLC0415 -- heavy
+    from noren_bento.tagging.card.card import make_card  # noqa: PLC0415 -- heavy
+    from noren_bento.tagging.card.files import HTML  # noqa: PLC0415 -- heavy
+    from noren_bento.tagging.card.markdown import card_to_markdown  # noqa: PLC0415 -- heavy
 
     facts, folder = _read(version)
     return VersionCard(facts.version, card_to_markdown(make_card(facts)), folder / HTML)
@@ -75,7 +75,7 @@ def version_text(version: ModelVersion) -> str:
         facts, folder = _read(version)
     except NorenError:
         return f"{version} tagged, {version.signature.task}, digest {version.digest[:12]}"
-    from noren_bento.tagging.card import lead_of  # noqa: PLC0415 -- heavy
+    from noren_bento.tagging.card.card import lead_of  # noqa: PLC0415 -- heavy
 
     lines = [f"{version} tagged", lead_of(facts)]
     lines += [f"{name:<18} {value:>8}  {ends}".rstrip() for name, value, ends in _headlines(facts)]
@@ -85,10 +85,10 @@ def version_text(version: ModelVersion) -> str:
 
 def facts_html(facts: CardFacts, folder: Path) -> str:
     """Return the compact card of what a version's files hold."""
-    from noren_bento.tagging.card import lead_of, task_of  # noqa: PLC0415 -- heavy
-    from noren_bento.tagging.card_columns import columns_table  # noqa: PLC0415 -- heavy
-    from noren_bento.tagging.card_cost import missed_limits  # noqa: PLC0415 -- heavy
-    from noren_bento.tagging.card_limits import limits_of  # noqa: PLC0415 -- heavy
+    from noren_bento.tagging.card.card import lead_of, task_of  # noqa: PLC0415 -- heavy
+    from noren_bento.tagging.card.columns import columns_table  # noqa: PLC0415 -- heavy
+    from noren_bento.tagging.card.cost import missed_limits  # noqa: PLC0415 -- heavy
+    from noren_bento.tagging.card.limits import limits_of  # noqa: PLC0415 -- heavy
 
     signature = facts.version.signature
     count = len(signature.columns)
@@ -123,7 +123,7 @@ def facts_html(facts: CardFacts, folder: Path) -> str:
 def _read(version: ModelVersion | str) -> tuple[CardFacts, Path]:
     from noren_bento.settings import load_settings  # noqa: PLC0415 -- not where a card is only imported
     from noren_bento.stores.models import ModelStore  # noqa: PLC0415 -- heavy
-    from noren_bento.tagging.card_files import read_facts  # noqa: PLC0415 -- heavy
+    from noren_bento.tagging.card.files import read_facts  # noqa: PLC0415 -- heavy
 
     files = ModelStore(load_settings()).files(version)
     return read_facts(files), files.path
@@ -144,8 +144,8 @@ def _head(version: ModelVersion, task: str) -> Markup:
 
 
 def _headlines(facts: CardFacts) -> list[tuple[str, str, str]]:
-    from noren_bento.tagging.card_metrics import headlines, interval_of  # noqa: PLC0415 -- heavy
-    from noren_bento.tagging.card_words import number, visible  # noqa: PLC0415 -- heavy
+    from noren_bento.tagging.card.metrics import headlines, interval_of  # noqa: PLC0415 -- heavy
+    from noren_bento.tagging.card.words import number, visible  # noqa: PLC0415 -- heavy
 
     return [
         (visible(name), number(facts.metrics[name]), interval_of(name, facts.intervals))
@@ -174,8 +174,8 @@ def _tiles(facts: CardFacts) -> Markup | None:
 
 
 def _pairs(facts: CardFacts, folder: Path) -> list[tuple[str, str]]:
-    from noren_bento.tagging.card_files import HTML  # noqa: PLC0415 -- heavy
-    from noren_bento.tagging.card_words import number, size, visible  # noqa: PLC0415 -- heavy
+    from noren_bento.tagging.card.files import HTML  # noqa: PLC0415 -- heavy
+    from noren_bento.tagging.card.words import number, size, visible  # noqa: PLC0415 -- heavy
 
     lineage, one_row = facts.lineage, f"{number(facts.cost.timing.one_row_ms)} ms"
     commit = lineage.commit
@@ -219,7 +219,7 @@ def _table(table: Table) -> Markup:
 
 
 def _cell(cell: Cell) -> Markup:
-    from noren_bento.tagging.card_html import shape_to_svg  # noqa: PLC0415 -- heavy
+    from noren_bento.tagging.card.html import shape_to_svg  # noqa: PLC0415 -- heavy
 
     if isinstance(cell, str):
         return tag("bdi", None, cell)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from noren_bento.tagging.secrets import Secrets
+from noren_bento.tagging.secrets.secrets import Secrets
 from noren_validation.kernel import Kernel
 from noren_validation.mask import mask_notebook
 

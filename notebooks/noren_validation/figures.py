@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from noren_bento.tagging.intervals import Interval
+from noren_bento.tagging.metrics.intervals import Interval
 from noren_validation.limit import show
 from noren_validation.markup import Markup, element
 from noren_validation.svg import (

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from noren_bento.tagging.secrets import Secrets, read_secrets
+from noren_bento.tagging.secrets.secrets import Secrets, read_secrets
 from noren_validation.declaration import source_of
 
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf")

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from noren_bento.tagging.intervals import RESAMPLES, Bootstrap, Interval, interval_of
-from noren_bento.tagging.metrics import r2_draws
+from noren_bento.tagging.metrics.intervals import RESAMPLES, Bootstrap, Interval, interval_of
+from noren_bento.tagging.metrics.metrics import r2_draws
 
 Values = NDArray[Any]
 

@@ -20,12 +20,12 @@ from noren_bento.bento_build.build import build_bento
 from noren_bento.errors import NorenError
 from noren_bento.settings import Settings, load_settings
 from noren_bento.stores.models import ModelStore
-from noren_bento.tagging.cells import Trace
+from noren_bento.tagging.lineage.cells import Trace
 from noren_bento.tagging.tag import tag_model
 from noren_bento.tagging.version_files import VersionFiles
 from noren_validation.runner import validate_bento
 from noren_validation.validation import Validation
-from tests.noren_bento.tagging.test_commit import git, repository
+from tests.noren_bento.tagging.lineage.test_commit import git, repository
 from tests.noren_validation.notebook_of import write_notebook
 
 __all__ = ["repository"]

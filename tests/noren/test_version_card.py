@@ -19,8 +19,8 @@ from noren_bento.errors import UnreachableError
 from noren_bento.release.version import ModelVersion
 from noren_bento.settings import load_settings
 from noren_bento.stores.models import ModelStore
+from tests.noren_bento.tagging.card.test_card import PLAIN, Elements, facts_named
 from tests.noren_bento.tagging.facts import HOSTILE, SLOW, facts_of
-from tests.noren_bento.tagging.test_card import PLAIN, Elements, facts_named
 
 FOLDER = Path("/home/ana/.noren/artifacts/1/version")
 VERSION = facts_of().version

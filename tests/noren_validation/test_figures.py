@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from noren_bento.tagging.intervals import Interval
+from noren_bento.tagging.metrics.intervals import Interval
 from noren_validation.figures import (
     confusion_figure,
     density_figure,

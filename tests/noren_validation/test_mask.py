@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from noren_bento.tagging.secrets import Secrets
+from noren_bento.tagging.secrets.secrets import Secrets
 from noren_validation.bundle import VERDICT_MIME
 from noren_validation.mask import mask_log, mask_notebook, read_notebook_secrets
 from tests.noren_validation.notebook_of import DIGEST, display, executed, write_notebook

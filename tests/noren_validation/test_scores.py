@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, r2_score
 
-from noren_bento.tagging.intervals import GROUPS
+from noren_bento.tagging.metrics.intervals import GROUPS
 from noren_validation.scores import compare_scores, estimate_score, guess, score
 
 

@@ -24,8 +24,8 @@ from noren_bento.release.version import ModelVersion
 from noren_bento.serving.original import flat_predictions
 from noren_bento.tagging.cost import inputs_of, time_predictions
 from noren_bento.tagging.frames import model_input, sample_rows
-from noren_bento.tagging.intervals import Bootstrap, Floats, Interval, interval_of
-from noren_bento.tagging.metrics import r2_draws
+from noren_bento.tagging.metrics.intervals import Bootstrap, Floats, Interval, interval_of
+from noren_bento.tagging.metrics.metrics import r2_draws
 from noren_bento.tagging.serialise import FILES, write_model
 
 if TYPE_CHECKING:

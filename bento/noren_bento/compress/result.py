@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from noren_bento.compress.proposal import Proposal
 from noren_bento.errors import NotFoundError
 from noren_bento.release.version import ModelVersion
-from noren_bento.tagging.intervals import Interval
+from noren_bento.tagging.metrics.intervals import Interval
 
 if TYPE_CHECKING:
     import pandas as pd

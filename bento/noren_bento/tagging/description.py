@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from noren_bento.errors import NorenError
-from noren_bento.tagging.secrets import Secrets
+from noren_bento.tagging.secrets.secrets import Secrets
 
 PLAIN = (str, int, float, bool, type(None))
 MOST_CHARACTERS = 500

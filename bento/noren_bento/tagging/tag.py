@@ -17,8 +17,7 @@ from noren_bento.release.version import ModelVersion, Signature, require_name
 from noren_bento.serving.original import flat_predictions
 from noren_bento.settings import Settings
 from noren_bento.stores.models import Draft, ModelStore
-from noren_bento.tagging.card_files import write_card
-from noren_bento.tagging.cells import Trace
+from noren_bento.tagging.card.files import write_card
 from noren_bento.tagging.cost import COST, cost_of, cost_to_json
 from noren_bento.tagging.description import describe_model
 from noren_bento.tagging.digest import FittedState, Reference, read_state
@@ -31,15 +30,16 @@ from noren_bento.tagging.inspect import (
     require_model,
     require_same_columns,
 )
-from noren_bento.tagging.lineage import OriginReading
-from noren_bento.tagging.metrics import Measured, estimate, measure
+from noren_bento.tagging.lineage.cells import Trace
+from noren_bento.tagging.lineage.lineage import OriginReading
+from noren_bento.tagging.metrics.metrics import Measured, estimate, measure
 from noren_bento.tagging.modules import read_sources, require_modules
 from noren_bento.tagging.own_imports import require_carried
-from noren_bento.tagging.preflight import Preflight, open_preflight
-from noren_bento.tagging.refuse_secrets import require_no_secrets
+from noren_bento.tagging.preflight.preflight import Preflight, open_preflight
 from noren_bento.tagging.requirements import read_output_libraries, read_requirements
 from noren_bento.tagging.search_results import best_of, read_search
-from noren_bento.tagging.secrets import read_secrets
+from noren_bento.tagging.secrets.refuse import require_no_secrets
+from noren_bento.tagging.secrets.secrets import read_secrets
 from noren_bento.tagging.serialise import FILES, write_model
 from noren_bento.tagging.signature import needs_target, read_signature, read_task
 from noren_bento.tagging.stage_clock import StageClock

@@ -18,7 +18,7 @@ from noren_bento.release.version import ModelVersion
 from noren_bento.tagging.cost import COST, Cost, cost_from_json
 from noren_bento.tagging.description import Description, description_from_json
 from noren_bento.tagging.frames import restore_frame
-from noren_bento.tagging.lineage import CELLS, DIFF, Lineage, lineage_from_json
+from noren_bento.tagging.lineage.lineage import CELLS, DIFF, Lineage, lineage_from_json
 from noren_bento.tagging.modules import make_importable
 from noren_bento.tagging.search_results import SEARCH
 from noren_bento.tagging.serialise import FILES, Format, read_model, require_sha256

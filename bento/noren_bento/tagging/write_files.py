@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from noren_bento.profile.profile import Profile, profile_to_json
 from noren_bento.release.version import ModelVersion
 from noren_bento.tagging.description import Description, description_to_json
-from noren_bento.tagging.lineage import Origin
-from noren_bento.tagging.metrics import Measured
+from noren_bento.tagging.lineage.lineage import Origin
+from noren_bento.tagging.metrics.metrics import Measured
 from noren_bento.tagging.modules import copy_modules
 from noren_bento.tagging.rows import to_rows
 from noren_bento.tagging.search_results import SEARCH

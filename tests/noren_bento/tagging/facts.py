@@ -9,13 +9,13 @@ import numpy as np
 
 from noren_bento.profile.build import build_profile
 from noren_bento.release.version import Column, ModelVersion, Signature
-from noren_bento.tagging.card import CardFacts
-from noren_bento.tagging.commit import Commit
+from noren_bento.tagging.card.card import CardFacts
 from noren_bento.tagging.cost import Cost, Limit, Timing
 from noren_bento.tagging.dataset import Dataset
 from noren_bento.tagging.description import Description
-from noren_bento.tagging.lineage import Lineage
-from noren_bento.tagging.machine import Machine
+from noren_bento.tagging.lineage.commit import Commit
+from noren_bento.tagging.lineage.lineage import Lineage
+from noren_bento.tagging.lineage.machine import Machine
 
 COLUMNS = (
     Column("age", "number", "float64", missing=True),

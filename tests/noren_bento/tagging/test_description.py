@@ -14,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from noren_bento.errors import NorenError
 from noren_bento.tagging.description import describe_model, description_from_json, description_to_json
-from noren_bento.tagging.secrets import Secrets
+from noren_bento.tagging.secrets.secrets import Secrets
 
 
 def test_of_a_pipeline_the_steps_are_named_and_only_what_is_not_default() -> None:

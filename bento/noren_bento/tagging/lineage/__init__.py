@@ -1,0 +1,1 @@
+"""Where a version comes from: git, the notebook and its cells, the machine, who."""
