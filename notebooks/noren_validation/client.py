@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -18,6 +19,11 @@ from noren_bento.release.version import Signature
 from noren_bento.serving.answers import Answers
 
 TIMEOUT_SECONDS = 20.0
+BULK_SIZES = (1, 10, 100, 1000)
+BULK_REQUESTS = 12
+BULK_SECONDS = 2.0
+"""A size is measured for about so long, and left out where one request would take longer."""
+PEAK = "noren_worker_peak_memory_bytes"
 Row = Mapping[str, Any]
 
 
@@ -48,6 +54,14 @@ class Client:
         """What GET /version says: model, digest, runtime."""
         return self._ask("GET", "/version", None).body
 
+    def peak_bytes(self) -> int:
+        """Most bytes of memory that one worker of the service has had so far, as its metrics page says."""
+        page = str(self._ask("GET", "/metrics", None).body.get("text", ""))
+        found = [line for line in page.splitlines() if line.startswith(PEAK)]
+        if not found:
+            raise NorenError(f"{self._url}/metrics does not say {PEAK}. Build the version again.")
+        return int(float(found[0].rsplit(" ", 1)[1]))
+
     def send(self, path: str, body: bytes) -> Response:
         """POST a JSON body; any status is an answer. UnreachableError when there is none."""
         return self._ask("POST", path, body)
@@ -72,6 +86,8 @@ class Client:
                 f"The served bento at {self._url} did not answer {path}: {error}."
             ) from None
         seconds = time.perf_counter() - begun
+        if (answer.getheader("content-type") or "").startswith("text/plain"):
+            return Response(answer.status, {"text": content.decode()}, seconds)
         try:
             decoded = json.loads(content or b"{}", parse_constant=_refuse_constant)
         except ValueError as error:
@@ -97,6 +113,37 @@ def measure_latency(
         response = client.predict([rows[len(taken) % len(rows)]])
         taken.append(_require_answer(response).seconds * 1000)
     return taken
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """How quickly one worker answers bodies of some size, one after the other."""
+
+    rows: int
+    """Rows a request."""
+    seconds: float
+    """The median of several requests."""
+
+    @property
+    def rows_per_second(self) -> float:
+        """Rows that are answered in a second."""
+        return self.rows / self.seconds
+
+
+def measure_bulk(client: Client, rows: Sequence[Row], *, max_body_bytes: int) -> list[Bulk]:
+    """Return what bodies of 1, 10, 100 and 1,000 rows take: those that are allowed, and answered in seconds."""
+    measured: list[Bulk] = []
+    for size in BULK_SIZES:
+        body = list(islice(cycle(rows), size))
+        too_large = len(json.dumps({"rows": body})) > max_body_bytes
+        too_slow = measured and measured[-1].seconds * size / measured[-1].rows > BULK_SECONDS
+        if measured and (too_large or too_slow):
+            break
+        taken: list[float] = []
+        while len(taken) < BULK_REQUESTS and (sum(taken) < BULK_SECONDS or not taken):
+            taken.append(_require_answer(client.predict(body)).seconds)
+        measured.append(Bulk(size, float(np.median(taken))))
+    return measured
 
 
 def predict_each(client: Client, rows: Sequence[Row], *, batch: int = 200) -> list[Response]:

@@ -8,7 +8,7 @@ subject = open_subject(subject)      # the papermill parameter is the path of a 
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,14 +33,17 @@ class Limits:
     """The settings that validation measures against; each is explained in Settings."""
 
     p99_ms: float
+    rows_per_second: float
     max_bytes: int
+    max_memory: int
+    max_body_bytes: int
     min_score: float
     psi_limit: float
 
 
 def limits_of(settings: Settings) -> Limits:
     """Take the limits out of the settings: a notebook is shown nothing else, for it may end in a report."""
-    return Limits(settings.p99_ms, settings.max_bytes, settings.min_score, settings.psi_limit)
+    return Limits(**{field.name: getattr(settings, field.name) for field in fields(Limits)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class Subject:
     def __init__(self, file: SubjectFile) -> None:
         self._file = file
         self.settings = file.settings
-        """The limits to measure against: p99_ms, max_bytes, min_score, psi_limit."""
+        """The limits to measure against, as `Limits` names them."""
         self.bytes = file.bytes
         """Size of the built bento."""
 

@@ -23,7 +23,15 @@ pytestmark = pytest.mark.slow
 DATA_QUALITY, PERFORMANCE, PRODUCTION = suite_notebooks()
 DATA_CHECKS = ["test rows", "usable targets", "missing values", "rows seen in training"]
 SCORE_CHECKS = ["answers", "score", "better than guessing", "as tagged"]
-SERVED_CHECKS = ["rows accepted", "p99 latency", "size", "same answers", "refusals"]
+SERVED_CHECKS = [
+    "rows accepted",
+    "p99 latency",
+    "rows per second",
+    "memory",
+    "size",
+    "same answers",
+    "refusals",
+]
 
 
 def no_service() -> str:
@@ -73,7 +81,7 @@ def test_a_good_first_release_passes_the_whole_suite(classifier, settings, serve
     assert validation.passed, validation.verdict.because
     assert [verdict.check for verdict in validation.checks] == DATA_CHECKS + SCORE_CHECKS + SERVED_CHECKS
     assert validation.digest == classifier.files.version.digest
-    assert validation.verdict.because == "13 of 13 checks passed"
+    assert validation.verdict.because == "15 of 15 checks passed"
     assert validation.report == settings.home / "validations" / "people" / "1" / "report.html"
     assert "✓ Passed" in validation.report.read_text()
     assert all(result.path and result.path.is_file() for result in validation.notebooks)
@@ -85,7 +93,7 @@ def test_a_good_candidate_passes_beside_its_champion(classifier, settings, serve
     path = classifier.build.path  # the champion is the same model: not worse, and its callers are welcome
     validation = validate(classifier, settings, champion=path, service=lambda: served)
     assert validation.passed, validation.verdict.because
-    assert len(validation.checks) == 15
+    assert len(validation.checks) == 17
 
 
 def test_a_regressor_on_a_plain_array_passes_the_whole_suite(regressor, settings):
@@ -93,6 +101,14 @@ def test_a_regressor_on_a_plain_array_passes_the_whole_suite(regressor, settings
         validation = validate(regressor, settings, service=lambda: url)
     assert validation.passed, validation.verdict.because
     assert [verdict.check for verdict in validation.checks] == DATA_CHECKS + SCORE_CHECKS + SERVED_CHECKS
+
+
+def test_what_production_requires_of_speed_memory_and_size_closes_the_gate(classifier, settings, served):
+    missed = replace(settings, p99_ms=0.01, rows_per_second=1e9, max_memory=1_000_000, max_bytes=1_000)
+    validation = validate(classifier, missed, PRODUCTION, service=lambda: served)
+    failed = [name for name, outcome in outcomes(validation).items() if outcome is Outcome.FAIL]
+    assert failed == ["p99 latency", "rows per second", "memory", "size"]
+    assert not validation.passed
 
 
 def test_a_score_below_the_required_one_closes_the_gate(classifier, settings):

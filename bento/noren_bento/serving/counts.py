@@ -1,15 +1,16 @@
 """Counts: what a version's workers saw, one memory-mapped file of int64 a worker, laid out by part of the Profile.
 
 Any reader sums all files, those of ended workers included, so a sum never falls. A file is a header of eight
-numbers and the Layout's vector. Its sequence number is odd while the vector is being written, so that a reader
-sees whole flushes only; a worker that was killed in the middle leaves an odd number, which readers accept once
-it stands still.
+numbers (the seventh is the most memory that the worker has had) and the Layout's vector. Its sequence number is odd
+while the vector is being written, so that a reader sees whole flushes only; a worker that was killed in the middle
+leaves an odd number, which readers accept once it stands still.
 """
 
 from __future__ import annotations
 
 import mmap
 import os
+import resource
 import time
 import zlib
 from pathlib import Path
@@ -23,6 +24,7 @@ from noren_bento.profile.window import Layout
 
 MAGIC = 0x4E4F52454E0001
 HEADER = 8
+PEAK = 6
 SUFFIX = ".counts"
 READS = 50
 """How often a reader tries again while a worker writes; a flush takes microseconds."""
@@ -42,7 +44,8 @@ class CountFile:
         size = 8 * (HEADER + layout.size)
         hidden = self.path.with_suffix(".new")
         header = np.array(
-            [MAGIC, layout.size, layout_mark(layout), 0, os.getpid(), time.time_ns(), 0, 0], dtype=np.int64
+            [MAGIC, layout.size, layout_mark(layout), 0, os.getpid(), time.time_ns(), peak_memory(), 0],
+            dtype=np.int64,
         )
         hidden.write_bytes(header.tobytes() + bytes(8 * layout.size))
         with hidden.open("r+b") as file:
@@ -52,6 +55,7 @@ class CountFile:
 
     def add(self, vector: Counts) -> None:
         """Add one flush."""
+        self._numbers[PEAK] = peak_memory()
         self._numbers[3] += 1
         self._numbers[HEADER:] += vector
         self._numbers[3] += 1
@@ -66,6 +70,26 @@ def read_counts(folder: Path, layout: Layout) -> Counts:
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         total += _read_file(path, layout, mark)
     return total
+
+
+def read_peak(folder: Path) -> int:
+    """Most bytes of memory that any one worker has had, ended ones included; 0 where there is none yet."""
+    sizes = [_read_header(path)[PEAK] for path in folder.glob(f"*{SUFFIX}")]
+    return int(max(sizes, default=0))
+
+
+def peak_memory() -> int:
+    """Most bytes of resident memory that this process has had: proc(5)'s VmHWM, or what getrusage says elsewhere."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS counts bytes
+    return next(1024 * int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
+
+
+def _read_header(path: Path) -> NDArray[np.int64]:
+    with path.open("rb") as file:
+        return np.frombuffer(file.read(8 * HEADER), dtype=np.int64)
 
 
 def _read_file(path: Path, layout: Layout, mark: int) -> Counts:

@@ -18,9 +18,15 @@ HELP = {
 }
 
 
-def render_metrics(layout: Layout, counts: Counts, *, model: str, digest: str) -> str:
-    """Write the counts of one version in Prometheus's text format."""
-    lines = list(_render(layout, counts, _labels(model=model), digest))
+def render_metrics(layout: Layout, counts: Counts, *, model: str, digest: str, peak_bytes: int) -> str:
+    """Write the counts of one version, and the most memory that one worker has had, in Prometheus's text format."""
+    labels = _labels(model=model)
+    lines = [
+        *_render(layout, counts, labels, digest),
+        "# HELP noren_worker_peak_memory_bytes Most resident memory that one worker has had, ended workers included.",
+        "# TYPE noren_worker_peak_memory_bytes gauge",
+        f"noren_worker_peak_memory_bytes{{{labels}}} {peak_bytes}",
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -13,7 +13,7 @@ import msgspec
 from noren_bento.profile.window import Layout
 from noren_bento.serving.answers import Answers
 from noren_bento.serving.columns import Columns
-from noren_bento.serving.counts import CountFile, read_counts
+from noren_bento.serving.counts import CountFile, read_counts, read_peak
 from noren_bento.serving.manifest import Manifest
 from noren_bento.serving.metrics import render_metrics
 from noren_bento.serving.predictor import Predictor, load_predictor, read_replay
@@ -76,7 +76,13 @@ class Worker:
         """The metrics page: all workers of this version together."""
         self.tally.flush()
         counts = read_counts(self._counts, self._layout)
-        return render_metrics(self._layout, counts, model=self.version, digest=self.manifest.version.digest)
+        return render_metrics(
+            self._layout,
+            counts,
+            model=self.version,
+            digest=self.manifest.version.digest,
+            peak_bytes=read_peak(self._counts),
+        )
 
     def identity(self) -> dict[str, str]:
         """What `GET /version` answers."""

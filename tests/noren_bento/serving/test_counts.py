@@ -12,7 +12,7 @@ from noren_bento.profile.build import build_profile
 from noren_bento.profile.window import Layout, Window
 from noren_bento.serving.answers import Answers
 from noren_bento.serving.columns import MatrixColumns
-from noren_bento.serving.counts import CountFile, read_counts
+from noren_bento.serving.counts import PEAK, CountFile, read_counts, read_peak
 from noren_bento.serving.tally import CLIENT_ERRORS, MODEL_ERRORS, Seen, Tally
 
 LAYOUT = Layout(
@@ -44,6 +44,18 @@ def test_a_process_that_is_killed_leaves_what_it_flushed(tmp_path: Path) -> None
     )
     assert done.returncode == -9
     assert (read_counts(tmp_path, LAYOUT) == 5).all()
+
+
+def test_the_peak_is_that_of_the_worker_that_has_had_most_memory(tmp_path: Path) -> None:
+    assert read_peak(tmp_path) == 0
+    file = CountFile(tmp_path, LAYOUT)
+    before = read_peak(tmp_path)
+    held = np.ones(before // 8)  # as much again, and touched
+    file.add(LAYOUT.zeros())
+    del held
+    CountFile(tmp_path, LAYOUT)._numbers[PEAK] = 1
+    assert before > 10_000_000
+    assert 1.5 * before < read_peak(tmp_path) < 10 * before
 
 
 def test_counts_of_another_version_are_refused(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def read() -> dict[str, dict[tuple[str, ...], float]]:
     )
     layout = Layout(profile)
     counts = np.arange(layout.size, dtype=np.int64)
-    text = render_metrics(layout, counts, model="churn/1", digest="ab")
+    text = render_metrics(layout, counts, model="churn/1", digest="ab", peak_bytes=7)
     return {
         family.name: {
             (sample.name, *map(str, sample.labels.values())): sample.value for sample in family.samples
@@ -30,6 +30,10 @@ def test_prometheus_reads_the_totals() -> None:
     families = read()
     assert families["noren_requests"][("noren_requests_total", "churn/1")] == 0
     assert families["noren_model_errors"][("noren_model_errors_total", "churn/1")] == 3
+
+
+def test_prometheus_reads_the_most_memory_that_a_worker_has_had() -> None:
+    assert read()["noren_worker_peak_memory_bytes"][("noren_worker_peak_memory_bytes", "churn/1")] == 7
 
 
 def test_names_with_quotes_and_line_ends_come_through() -> None:
