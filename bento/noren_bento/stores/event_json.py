@@ -23,7 +23,7 @@ def encode_body(body: ev.Body) -> bytes:
     """Return an event's body as JSON.
 
     >>> encode_body(ev.Requested("promote"))
-    b'{"action":"promote"}'
+    b'{"action":"promote","note":""}'
     """
     return msgspec.json.encode(body)
 
