@@ -46,7 +46,7 @@ def shape_to_svg(shape: Shape) -> str:
 
 @cache
 def _style() -> str:
-    return files("noren_bento.tagging").joinpath("card.css").read_text(encoding="utf-8")
+    return files("noren_bento.tagging.card").joinpath("card.css").read_text(encoding="utf-8")
 
 
 def _section(section: Section) -> str:
