@@ -19,7 +19,12 @@ from noren_bento.profile.profile import Counts, Profile
 LATENCY_EDGES_MS: tuple[float, ...] = tuple(float(f"{edge:.4g}") for edge in np.geomspace(0.05, 60_000, 62))
 """Edges of the latency bins in milliseconds: 0.05 ms to 60 s, ten a decade (each 26 % above the last)."""
 LATENCY_BINS = len(LATENCY_EDGES_MS) + 1
-TOTALS = ("requests", "rows", "client_errors", "model_errors")
+TOTALS = ("requests", "rows", "latency_microseconds", "logged_rows", "dropped_rows")
+CLIENT_CODES = (400, 401, 403, 404, 405, 406, 408, 411, 413, 415, 421, 422, 429)
+"""The 4xx codes that are counted each by itself; all others together are the kind `other`."""
+CLIENT_KINDS = (*map(str, CLIENT_CODES), "other")
+MODEL_KINDS = ("raised", "no_prediction", "internal", "unanswered")
+"""The model raised; it answered what is no prediction; a mistake of the service's own; it did not end in time."""
 
 
 def latency_bin(latency_ms: float) -> int:
@@ -33,7 +38,7 @@ def latency_bin(latency_ms: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where each count lies in a window's int64 vector: totals, latency bins, columns' bins, outputs' bins.
+    """Where each count lies in a window's int64 vector: totals, errors, latency bins, columns' and outputs' bins.
 
     Workers, the metrics page and control all read vectors through it, so that sums of them mean something.
     """
@@ -43,13 +48,19 @@ class Layout:
     """Place of each input column's bins."""
     outputs: Mapping[str, slice] = field(init=False, repr=False, compare=False)
     """Place of each output's bins."""
+    client_errors: slice = field(init=False, repr=False, compare=False)
+    """Place of the CLIENT_KINDS."""
+    model_errors: slice = field(init=False, repr=False, compare=False)
+    """Place of the MODEL_KINDS."""
     latency: slice = field(init=False, repr=False, compare=False)
     """Place of the latency bins."""
     size: int = field(init=False, repr=False, compare=False)
     """Length of the vector."""
 
     def __post_init__(self) -> None:
-        latency = slice(len(TOTALS), len(TOTALS) + LATENCY_BINS)
+        client_errors = slice(len(TOTALS), len(TOTALS) + len(CLIENT_KINDS))
+        model_errors = slice(client_errors.stop, client_errors.stop + len(MODEL_KINDS))
+        latency = slice(model_errors.stop, model_errors.stop + LATENCY_BINS)
         both = (*self.profile.columns, *self.profile.outputs)
         ends = list(accumulate((column.size for column in both), initial=latency.stop))
         places = [slice(start, stop) for start, stop in pairwise(ends)]
@@ -57,6 +68,8 @@ class Layout:
         names = [column.name for column in both]
         object.__setattr__(self, "columns", dict(zip(names[:inputs], places[:inputs], strict=True)))
         object.__setattr__(self, "outputs", dict(zip(names[inputs:], places[inputs:], strict=True)))
+        object.__setattr__(self, "client_errors", client_errors)
+        object.__setattr__(self, "model_errors", model_errors)
         object.__setattr__(self, "latency", latency)
         object.__setattr__(self, "size", ends[-1])
 
@@ -104,12 +117,12 @@ class Window:
     @property
     def client_errors(self) -> int:
         """Requests answered with 4xx."""
-        return int(self.vector[2])
+        return int(self.vector[self.layout.client_errors].sum())
 
     @property
     def model_errors(self) -> int:
         """Requests on which the model raised or answered what is no prediction."""
-        return int(self.vector[3])
+        return int(self.vector[self.layout.model_errors].sum())
 
     def column(self, name: str) -> Counts:
         """Return the counts per bin of one input column."""

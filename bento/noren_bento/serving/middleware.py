@@ -13,10 +13,11 @@ from typing import Any
 import msgspec
 
 from noren_bento.serving.answers import Answers, ModelError
+from noren_bento.serving.batch import Seen
 from noren_bento.serving.columns import Columns
 from noren_bento.serving.metrics import CONTENT_TYPE
 from noren_bento.serving.refusal import Refusal
-from noren_bento.serving.tally import CLIENT_ERRORS, MODEL_ERRORS, Seen
+from noren_bento.serving.tally import client_error, model_error
 from noren_bento.serving.worker import SMALL_BODY, Worker
 
 Scope = MutableMapping[str, Any]
@@ -76,19 +77,20 @@ class PredictMiddleware:
         request_id = given if REQUEST_ID.fullmatch(given) else os.urandom(16).hex().encode()
         columns: Columns | None = None
         answers: Answers | None = None
-        error = MODEL_ERRORS
+        error = "unanswered"
         try:
             body = await self._read(scope, headers, receive)
             asked, given_answers = await self._predict(worker, body)
             content = worker.encode(given_answers, request_id.decode())
-            columns, answers, error = asked, given_answers, 0
+            columns, answers, error = asked, given_answers, ""
             await _send(send, 200, content, _headers(request_id, worker.version))
         except Refusal as refusal:
-            error = CLIENT_ERRORS
+            error = client_error(refusal.status)
             await _send_refusal(send, refusal, request_id, worker.version)
         except (
             Exception
         ) as problem:  # the model's, or a mistake of ours: either way this version did not answer
+            error = model_error(problem)
             unknown = not isinstance(problem, ModelError)
             logger.error("request %s: %s", request_id.decode(), problem, exc_info=unknown)
             text = f"{worker.version} could not answer: {type(problem).__name__}" if unknown else str(problem)
@@ -97,7 +99,7 @@ class PredictMiddleware:
         finally:
             if headers.get(b"x-envoy-attempt-count", b"1") == b"1":
                 latency_ms = (time.perf_counter() - began) * 1000
-                worker.tally.append(Seen(latency_ms, columns, answers, error))
+                worker.tally.append(Seen(latency_ms, columns, answers, error, request_id, time.time()))
 
     async def _predict(self, worker: Worker, body: bytes) -> tuple[Columns, Answers]:
         if worker.quick and len(body) <= SMALL_BODY:

@@ -3,38 +3,56 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from noren_bento.profile.profile import Counts
-from noren_bento.profile.window import LATENCY_BINS, LATENCY_EDGES_MS, TOTALS, Layout
-from noren_bento.serving.answers import Answers
-from noren_bento.serving.columns import Columns, MatrixColumns, count_rows
+from noren_bento.profile.window import (
+    CLIENT_CODES,
+    CLIENT_KINDS,
+    LATENCY_BINS,
+    LATENCY_EDGES_MS,
+    MODEL_KINDS,
+    TOTALS,
+    Layout,
+)
+from noren_bento.serving.answers import ModelError
+from noren_bento.serving.batch import Batch, Seen, join_seen
 from noren_bento.serving.counts import CountFile
 
-REQUESTS, ROWS, CLIENT_ERRORS, MODEL_ERRORS = range(len(TOTALS))
+REQUESTS, ROWS, LATENCY, LOGGED, DROPPED = range(len(TOTALS))
+ERRORS = {kind: place for place, kind in enumerate((*CLIENT_KINDS, *MODEL_KINDS), len(TOTALS))}
+"""Place of each kind of error in a vector."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Seen:
-    """One request: its latency, and what was asked and answered where it was answered."""
+def client_error(status: int) -> str:
+    """The kind of a request that was answered with this 4xx.
 
-    latency_ms: float
-    columns: Columns | None = None
-    answers: Answers | None = None
-    error: int = 0
-    """CLIENT_ERRORS or MODEL_ERRORS; 0 for an answered request."""
+    >>> client_error(422), client_error(418)
+    ('422', 'other')
+    """
+    return str(status) if status in CLIENT_CODES else "other"
+
+
+def model_error(problem: Exception) -> str:
+    """The kind of a request that could not be answered: what the model raised comes as a ModelError's cause."""
+    if not isinstance(problem, ModelError):
+        return "internal"
+    return "no_prediction" if problem.__cause__ is None else "raised"
 
 
 class Tally:
-    """Collects requests and adds them to the worker's count file, a flush at a time."""
+    """Collects requests and adds them to the worker's count file, a flush at a time.
 
-    def __init__(self, layout: Layout, file: CountFile) -> None:
+    `keep` is given what was answered: the prediction log's queue.
+    """
+
+    def __init__(self, layout: Layout, file: CountFile, keep: Callable[[Batch], None] | None = None) -> None:
         self._layout = layout
         self._file = file
+        self._keep = keep
         self._seen: deque[Seen] = deque()
         self._lock = threading.Lock()
 
@@ -47,33 +65,30 @@ class Tally:
         with self._lock:
             # Taken one by one: whoever appends meanwhile appends to the same queue, so nothing is lost.
             if seen := [self._seen.popleft() for _ in range(len(self._seen))]:
-                self._file.add(count_seen(self._layout, seen))
+                batches = join_seen(seen)
+                self._file.add(count_seen(self._layout, seen, batches))
+                for batch in batches if self._keep else ():
+                    self._keep(batch)  # type: ignore[misc]  # mypy forgets the condition
+
+    def add(self, place: int, number: int) -> None:
+        """Add to one total: LOGGED or DROPPED."""
+        vector = self._layout.zeros()
+        vector[place] = number
+        with self._lock:
+            self._file.add(vector)
 
 
-def count_seen(layout: Layout, seen: Sequence[Seen]) -> Counts:
-    """Count requests into one vector of the layout."""
-    answered = [one for one in seen if one.columns is not None and one.answers is not None]
+def count_seen(layout: Layout, seen: Sequence[Seen], batches: Sequence[Batch]) -> Counts:
+    """Count requests, and the batches that they were joined to, into one vector of the layout."""
     vector = layout.zeros()
-    for wide in (True, False):
-        same = [one for one in answered if isinstance(one.columns, MatrixColumns) is wide]
-        if same:
-            vector += layout.count_rows(
-                _join_columns([one.columns for one in same if one.columns is not None]),
-                _join_columns([one.answers.outputs() for one in same if one.answers is not None]),
-            )
+    for batch in batches:
+        vector += layout.count_rows(batch.columns, batch.answers.outputs())
+    latencies_ms = [one.latency_ms for one in seen]
     vector[REQUESTS] = len(seen)
-    vector[ROWS] = sum(count_rows(one.columns) for one in answered if one.columns is not None)
-    for kind in (CLIENT_ERRORS, MODEL_ERRORS):
-        vector[kind] = sum(one.error == kind for one in seen)
-    latencies = np.searchsorted(LATENCY_EDGES_MS, [one.latency_ms for one in seen], side="right")
-    vector[layout.latency] = np.bincount(latencies, minlength=LATENCY_BINS)
+    vector[ROWS] = sum(batch.rows for batch in batches)
+    vector[LATENCY] = round(1000 * sum(latencies_ms))
+    for kind, number in Counter([one.error for one in seen if one.error]).items():
+        vector[ERRORS[kind]] = number
+    bins = np.searchsorted(LATENCY_EDGES_MS, latencies_ms, side="right")
+    vector[layout.latency] = np.bincount(bins, minlength=LATENCY_BINS)
     return vector
-
-
-def _join_columns(parts: Sequence[Columns]) -> Columns:
-    first = parts[0]
-    if isinstance(first, MatrixColumns):
-        return MatrixColumns(
-            first.names, np.concatenate([part.matrix for part in parts if isinstance(part, MatrixColumns)])
-        )
-    return {name: np.concatenate([part[name] for part in parts]) for name in first}

@@ -3,7 +3,7 @@ import pytest
 
 from noren_bento.errors import NorenError
 from noren_bento.profile.build import build_profile
-from noren_bento.profile.window import LATENCY_BINS, LATENCY_EDGES_MS, Layout, Window, latency_bin
+from noren_bento.profile.window import LATENCY_BINS, LATENCY_EDGES_MS, TOTALS, Layout, Window, latency_bin
 
 COLUMNS = {"age": np.array([20.0, 40.0, np.nan]), "city": np.array(["a", "b", "a"], dtype=object)}
 OUTPUTS = {"prediction": np.array([0, 1, 1])}
@@ -18,7 +18,9 @@ def window_of_latencies(latencies):
 
 
 def test_every_place_in_the_vector_belongs_to_one_count():
-    places = [slice(0, 4), LAYOUT.latency, *LAYOUT.columns.values(), *LAYOUT.outputs.values()]
+    totals = slice(0, len(TOTALS))
+    fixed = [totals, LAYOUT.client_errors, LAYOUT.model_errors, LAYOUT.latency]
+    places = [*fixed, *LAYOUT.columns.values(), *LAYOUT.outputs.values()]
     covered = [index for place in places for index in range(place.start, place.stop)]
     assert covered == list(range(LAYOUT.size))
     assert LAYOUT.zeros().dtype == np.int64
@@ -47,7 +49,9 @@ def test_windows_of_another_profile_are_refused():
 
 def test_totals_have_names():
     vector = LAYOUT.zeros()
-    vector[:4] = 9, 20, 2, 1
+    vector[:2] = 9, 20
+    vector[LAYOUT.client_errors][:2] = 1
+    vector[LAYOUT.model_errors][-1] = 1
     window = Window(LAYOUT, vector)
     assert (window.requests, window.rows, window.client_errors, window.model_errors) == (9, 20, 2, 1)
 

@@ -9,11 +9,12 @@ import pytest
 
 from noren_bento.errors import NorenError
 from noren_bento.profile.build import build_profile
-from noren_bento.profile.window import Layout, Window
-from noren_bento.serving.answers import Answers
+from noren_bento.profile.window import CLIENT_CODES, CLIENT_KINDS, MODEL_KINDS, Layout, Window
+from noren_bento.serving.answers import Answers, ModelError
+from noren_bento.serving.batch import Seen
 from noren_bento.serving.columns import MatrixColumns
 from noren_bento.serving.counts import PEAK, CountFile, read_counts, read_peak
-from noren_bento.serving.tally import CLIENT_ERRORS, MODEL_ERRORS, Seen, Tally
+from noren_bento.serving.tally import LATENCY, Tally, client_error, model_error
 
 LAYOUT = Layout(
     build_profile({"a": np.arange(100.0)}, {"prediction": np.array(["no", "yes"] * 50, dtype=object)})
@@ -77,8 +78,8 @@ def test_a_flush_counts_every_request_once(tmp_path: Path) -> None:
     answered = Answers(np.array(["yes", "no"], dtype=object))
     tally.append(Seen(0.3, MatrixColumns(("a",), matrix), answered))
     tally.append(Seen(0.3, {"a": np.array([99.0])}, Answers(np.array(["other"]))))
-    tally.append(Seen(0.1, error=CLIENT_ERRORS))
-    tally.append(Seen(90_000.0, error=MODEL_ERRORS))
+    tally.append(Seen(0.1, error=client_error(422)))
+    tally.append(Seen(90_000.0, error=model_error(ModelError("NaN"))))
     tally.flush()
     tally.flush()
     window = Window(LAYOUT, read_counts(tmp_path, LAYOUT))
@@ -87,3 +88,19 @@ def test_a_flush_counts_every_request_once(tmp_path: Path) -> None:
     assert window.column("a")[-1] == 1
     assert window.output("prediction").tolist() == [1, 1, 1, 0]
     assert window.vector[LAYOUT.latency].sum() == 4
+    assert window.vector[LATENCY] == 90_000_700
+
+
+def test_errors_are_counted_by_kinds_of_which_there_are_few(tmp_path: Path) -> None:
+    raised = ModelError("it raised")
+    raised.__cause__ = ZeroDivisionError()
+    kinds = [client_error(status) for status in range(400, 500)]
+    kinds += [model_error(problem) for problem in (raised, ModelError("NaN"), ValueError("ours"))]
+    assert len(set(kinds)) == len(CLIENT_KINDS) + 3
+    tally = Tally(LAYOUT, CountFile(tmp_path, LAYOUT))
+    for kind in (*kinds, "unanswered"):
+        tally.append(Seen(1.0, error=kind))
+    tally.flush()
+    window = Window(LAYOUT, read_counts(tmp_path, LAYOUT))
+    assert window.vector[LAYOUT.client_errors].tolist() == [1] * len(CLIENT_CODES) + [100 - len(CLIENT_CODES)]
+    assert window.vector[LAYOUT.model_errors].tolist() == [1] * len(MODEL_KINDS)

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import time
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -34,13 +35,12 @@ ROW = {f"n{place}": 0.5 for place in range(4)}
 
 
 def totals(url: str) -> dict[str, float]:
-    families = text_string_to_metric_families(httpx.get(f"{url}/metrics").text)
-    return {
-        sample.name: sample.value
-        for family in families
-        for sample in family.samples
-        if family.type == "counter"
-    }
+    """Each counter, summed over its labels."""
+    found: dict[str, float] = defaultdict(float)
+    for family in text_string_to_metric_families(httpx.get(f"{url}/metrics").text):
+        for sample in family.samples if family.type == "counter" else ():
+            found[sample.name] += sample.value
+    return found
 
 
 def wait_for(url: str, name: str, value: float) -> dict[str, float]:

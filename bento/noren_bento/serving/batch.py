@@ -1,0 +1,98 @@
+"""Batch: the answered requests of one flush, their rows joined; what is counted and what is logged."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from noren_bento.serving.answers import Answers
+from noren_bento.serving.columns import Columns, MatrixColumns
+
+
+class Seen(msgspec.Struct, frozen=True, gc=False):
+    """One request. A Struct, since one is made on each request's path: 0.2 µs, a frozen dataclass takes 1.1."""
+
+    latency_ms: float
+    columns: Columns | None = None
+    """What was asked, where it was answered."""
+    answers: Answers | None = None
+    error: str = ""
+    """One of CLIENT_KINDS or MODEL_KINDS; empty for an answered request."""
+    request_id: bytes = b""
+    at: float = 0.0
+    """When it was answered, in seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Requests that were answered, in the order of their answers."""
+
+    columns: Columns
+    answers: Answers
+    sizes: tuple[int, ...]
+    """Rows of each request."""
+    request_ids: tuple[bytes, ...]
+    at: tuple[float, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows of all requests."""
+        return len(self.answers.predictions)
+
+
+def join_seen(seen: Sequence[Seen]) -> list[Batch]:
+    """Join the answered requests; those whose arrays have unlike types go into batches of their own.
+
+    Whole numbers and numbers with NaN, say: joined, the first would become floats and lose digits.
+    """
+    groups: dict[object, list[Seen]] = defaultdict(list)
+    for one in seen:
+        if one.answers is not None and one.columns is not None:
+            groups[isinstance(one.columns, MatrixColumns)].append(one)
+    batches = []
+    for group in groups.values():
+        try:
+            batches.append(_join(group, casting="no"))
+        except TypeError:
+            batches += [_join(alike, casting="same_kind") for alike in _group_by_kinds(group)]
+    return batches
+
+
+def _group_by_kinds(seen: Sequence[Seen]) -> list[list[Seen]]:
+    groups: dict[object, list[Seen]] = defaultdict(list)
+    for one in seen:
+        arrays = [*(one.columns or {}).values()]
+        if one.answers is not None:
+            arrays.append(one.answers.predictions)
+        groups[tuple(array.dtype.kind for array in arrays)].append(one)
+    return list(groups.values())
+
+
+def _join(seen: Sequence[Seen], *, casting: Any) -> Batch:
+    columns = [one.columns for one in seen if one.columns is not None]
+    answers = [one.answers for one in seen if one.answers is not None]
+    probabilities = [one.probabilities for one in answers if one.probabilities is not None]
+    predictions = [one.predictions for one in answers]
+    return Batch(
+        columns=_join_columns(columns, casting),
+        answers=Answers(
+            np.concatenate(predictions, casting=casting),
+            np.concatenate(probabilities) if len(probabilities) == len(answers) else None,
+        ),
+        sizes=tuple(map(len, predictions)),
+        request_ids=tuple([one.request_id for one in seen]),
+        at=tuple([one.at for one in seen]),
+    )
+
+
+def _join_columns(parts: Sequence[Columns], casting: Any) -> Columns:
+    first = parts[0]
+    if isinstance(first, MatrixColumns):
+        matrices = [part.matrix for part in parts if isinstance(part, MatrixColumns)]
+        return MatrixColumns(first.names, np.concatenate(matrices))
+    return {name: np.concatenate([part[name] for part in parts], casting=casting) for name in first}
