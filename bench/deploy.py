@@ -108,6 +108,7 @@ def _prepare_noren(place: Place) -> tuple[Path, Path]:
         built, first = ring.build(tagged), ring.build(f"{NAME}/1")
     subject = SubjectFile(
         files=str(ring._files(tagged).path),
+        files_digest=ring._files(tagged).manifest_digest,
         bento=str(built.path),
         bytes=built.bytes,
         settings=limits_of(settings),

@@ -370,10 +370,8 @@ class Ring:
 
     def _files(self, version: ModelVersion | str) -> Any:
         from noren_bento.stores.models import ModelStore
-        from noren_bento.tagging.version_files import VersionFiles
 
-        store = ModelStore(self.settings)
-        return VersionFiles(store.folder(store.get(str(version))))
+        return ModelStore(self.settings).files(str(version))
 
     def _champion_path(self, name: str) -> Path | None:
         from noren_bento.release.release import champion_of

@@ -71,6 +71,7 @@ def validate_bento(
     work = Path(tempfile.mkdtemp(prefix=f".{version.number}-", dir=home))
     subject = SubjectFile(
         files=str(files.path),
+        files_digest=files.manifest_digest,
         bento=str(build.path),
         bytes=build.bytes,
         settings=limits_of(settings),

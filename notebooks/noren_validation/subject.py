@@ -52,6 +52,8 @@ class SubjectFile:
 
     files: str
     """Folder of the tagged version."""
+    files_digest: str | None
+    """SHA-256 of that folder's `noren.json` as the registry knows it; None where nobody has asked the registry."""
     bento: str
     """Folder of the built bento."""
     bytes: int
@@ -92,7 +94,7 @@ class Subject:
         """The tagged version: its original model, reference and test data, metrics, lineage."""
         from noren_bento.tagging.version_files import VersionFiles  # noqa: PLC0415 -- heavy
 
-        return VersionFiles(Path(self._file.files))
+        return VersionFiles(Path(self._file.files), self._file.files_digest)
 
     @cached_property
     def predictor(self) -> Predictor:

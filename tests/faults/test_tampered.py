@@ -23,6 +23,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from noren.ring import Ring
 from noren_bento.errors import NorenError
 from noren_bento.serving.manifest import hash_files, read_manifest, write_manifest
 from noren_bento.serving.predictor import load_predictor
@@ -236,7 +237,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     manifest.files.update(hash_files(bento))
     write_manifest(bento, manifest)
     sys.path.remove(str(root))
-    return {"version": files.path, "digest": files.manifest_digest, "bento": bento}
+    return {"version": files.path, "digest": files.manifest_digest, "bento": bento, "settings": settings}
 
 
 @pytest.fixture(params=["registered version", "version", "bento"])
@@ -288,6 +289,24 @@ def test_files_changed_together_with_their_manifest_are_refused_by_what_the_regi
     target.relist("model.pkl")
     with pytest.raises(NorenError, match="is not the one that was registered"):
         target.load()
+    assert not target.canary.exists()
+
+
+@pytest.mark.parametrize("verb", ["build", "validate"])
+def test_a_verb_that_is_given_a_version_refuses_files_changed_together_with_their_manifest(
+    verb: str, made: dict[str, Any], tmp_path: Path
+) -> None:
+    folder, kept = made["version"], tmp_path / "kept"
+    shutil.copytree(folder, kept)
+    target = Target(folder, "noren.json", lambda: None, tmp_path / "canary")
+    pickle_beside_and_the_format_downgraded(target)
+    target.relist("model.pkl")
+    try:
+        with pytest.raises(NorenError, match="are not those that were registered"):
+            getattr(Ring(made["settings"]), verb)("tampered/1")
+    finally:
+        shutil.rmtree(folder)
+        shutil.copytree(kept, folder)
     assert not target.canary.exists()
 
 
