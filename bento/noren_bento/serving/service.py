@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from noren_bento.release.version import Column, Signature
+from noren_bento.serving.image import ENVIRONMENT, make_image
 from noren_bento.serving.manifest import read_manifest
 from noren_bento.serving.middleware import PredictMiddleware, Slot
 from noren_bento.serving.watch import end_master, find_master, start_watch
@@ -35,6 +36,8 @@ def make_service(folder: Path) -> Any:
     service = bentoml.service(
         _make_class(folder, manifest.version.signature, slot),
         name="noren",
+        image=make_image(),
+        envs=[{"name": name, "value": value} for name, value in ENVIRONMENT.items()],
         workers=int(os.environ.get(WORKERS, "2")),
         traffic={"timeout": ANSWER_SECONDS},
         # The middleware answers predict and metrics: BentoML's own bookkeeping would cost more than the prediction.

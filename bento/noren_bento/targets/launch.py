@@ -15,6 +15,7 @@ from pathlib import Path
 
 from noren_bento.bento_build.environment import prepare_environment, python_of
 from noren_bento.errors import NorenError
+from noren_bento.serving.image import ENVIRONMENT
 from noren_bento.settings import Settings, load_settings
 from noren_bento.targets.inherited import for_launch, for_service
 
@@ -52,18 +53,17 @@ def serve_command(
         *("--timeout-keep-alive", str(KEEP_ALIVE_SECONDS)),
         *("--timeout-graceful-shutdown", str(GRACEFUL_SECONDS)),
     )
-    environment = for_service(environ) | {
-        "BENTOML_HOME": str(state / "bentoml"),
-        "BENTOML_DO_NOT_TRACK": "true",  # exactly this word; "1" is not honoured
-        "NOREN_COUNTS": str(state / "counts"),
-        "NOREN_WORKERS": str(workers),
-        "NOREN_MAX_BODY_BYTES": str(max_body_bytes),
-        "PYTHONUNBUFFERED": "1",
-        # One thread a prediction: more only get into each other's way on single rows.
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-    }
+    environment = (
+        for_service(environ)
+        | ENVIRONMENT
+        | {
+            "BENTOML_HOME": str(state / "bentoml"),
+            "NOREN_COUNTS": str(state / "counts"),
+            "NOREN_WORKERS": str(workers),
+            "NOREN_MAX_BODY_BYTES": str(max_body_bytes),
+            "PYTHONUNBUFFERED": "1",
+        }
+    )
     return ServeCommand(argv, environment)
 
 

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
+import threading
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +123,40 @@ def test_modules_of_the_user_travel_with_the_original(
     assert build.runtime == "sklearn"
     assert "src/model/modules/doubling_of_test.py" in files_below(build.path)
     assert (predictor_of_bento(build.path).predict_frame(X).predictions == model.predict(X)).all()
+
+
+def test_the_image_of_a_bento_has_no_compiler_no_root_and_a_health_check(build_settings: Settings) -> None:
+    X, y = numbers()
+    build = build_bento(
+        tag(LogisticRegression().fit(X, y), "whole", (X, y), build_settings), settings=build_settings
+    )
+    lines = (build.path / "env" / "docker" / "Dockerfile").read_text().splitlines()
+    assert [line for line in lines if line.startswith("FROM")] == [
+        f"FROM python:{sys.version_info.major}.{sys.version_info.minor}-slim AS base-container"
+    ]
+    assert not [line for line in lines if "apt-get" in line]
+    assert [line for line in lines if line.startswith("USER")] == ["USER bentoml"]
+    assert "ENV BENTOML_DO_NOT_TRACK=$BENTOML_DO_NOT_TRACK" in lines
+    (health,) = [line for line in lines if line.startswith("HEALTHCHECK")]
+    command = json.loads(health[health.index("[") :])
+    with HTTPServer(("127.0.0.1", 0), Ready) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        environment = {"PORT": str(server.server_port)}
+        for status, code in ((200, 0), (503, 1)):
+            server.status = status  # type: ignore[attr-defined]
+            done = subprocess.run(
+                [sys.executable, *command[1:]], env=environment, stderr=subprocess.DEVNULL, check=False
+            )
+            assert done.returncode == code
+        server.shutdown()
+
+
+class Ready(BaseHTTPRequestHandler):
+    """Answers /readyz with the status that its server has."""
+
+    def do_GET(self) -> None:
+        self.send_response(self.server.status if self.path == "/readyz" else 404)  # type: ignore[attr-defined]
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
