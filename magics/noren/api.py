@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from noren.naming import model_of
-from noren_bento.errors import NotFoundError
+from noren_bento.errors import NorenError, NotFoundError
 from noren_bento.settings import load_settings
 
 if TYPE_CHECKING:
@@ -106,9 +106,15 @@ def canary(
 ) -> Release:
     """Release a tagged version, as `deploy` does: build and validate it, then give it requests by the plan.
 
-    With a model's name instead of a version, show what its latest release does; plan and notebooks are left alone.
+    With a model's name instead of a version, show what its latest release does. Raises ConflictError for a plan that
+    is not the one by which the version is being released already.
     """
     if isinstance(version, str) and "/" not in version:
+        if plan or notebooks:
+            raise NorenError(
+                f"{version} names a model, whose latest release is shown as it is. To release a version by a plan or "
+                f"with notebooks of your own, name it, such as {version}/1."
+            )
         return _shown(release(version), wait=wait)
     return deploy(version, plan=plan, notebooks=notebooks, wait=wait)
 
@@ -138,9 +144,8 @@ def deploy(
     Raises NorenError when a check fails or cannot be answered, with the report's path.
     """
     from noren.ring import Ring, Task
-    from noren_bento.release.plan import Plan
 
-    task = Task(model, name, train, test, with_modules=with_modules, notebooks=notebooks, plan=plan or Plan())
+    task = Task(model, name, train, test, with_modules=with_modules, notebooks=notebooks, plan=plan)
     started = Ring(load_settings()).deploy(task)
     return _shown(started, wait=wait)
 

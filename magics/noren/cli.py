@@ -17,7 +17,6 @@ from noren import api, options
 from noren.naming import imported, model_of, pair_of
 from noren.options import with_options
 from noren_bento.errors import NorenError
-from noren_bento.release.plan import Plan
 
 if TYPE_CHECKING:
     from noren.handle import Release
@@ -133,7 +132,7 @@ def deploy(
         test=None if tagged else _pair(test, model),
         with_modules=with_modules,
         notebooks=notebooks or None,
-        plan=Plan.parse(steps, hold_seconds=hold, approval=approval),
+        plan=options.plan_of(steps, hold, approval=approval),
     )
     _tell(release, wait=wait)
 
@@ -146,7 +145,7 @@ def canary(version: str, steps: str, hold: float, approval: bool, notebooks: Pat
 
     VERSION is such as churn/3 and is released as by deploy; with a model's name, only its latest release is shown.
     """
-    plan = Plan.parse(steps, hold_seconds=hold, approval=approval)
+    plan = options.plan_of(steps, hold, approval=approval)
     _tell(api.canary(version, plan=plan, notebooks=notebooks or None), wait=wait)
 
 

@@ -253,8 +253,8 @@ def _unquoted(value: object) -> object:
     return value
 
 
-def _plan(args: Namespace) -> Plan:
-    return Plan.parse(args.steps, hold_seconds=args.hold, approval=args.approval)
+def _plan(args: Namespace) -> Plan | None:
+    return options.plan_of(args.steps, args.hold, approval=args.approval)
 
 
 def _unattended() -> bool:

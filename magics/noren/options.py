@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+from noren_bento.release.plan import Plan
+
 Command = TypeVar("Command", bound=Callable[..., None])
 
 
@@ -59,6 +61,18 @@ class Option:
             metavar=self.metavar,
             help=f"{self.help}.",
         )
+
+
+def plan_of(steps: str, hold: float, *, approval: bool) -> Plan | None:
+    """The plan that these options make; None where they are left as they are.
+
+    >>> plan_of("10,50", 30.0, approval=False) is None
+    True
+    >>> [step.weight for step in plan_of("20", 30.0, approval=False).steps]
+    [20]
+    """
+    plan = Plan.parse(steps, hold_seconds=hold, approval=approval)
+    return None if plan == Plan() else plan
 
 
 def with_options(*chosen: Option) -> Callable[[Command], Command]:

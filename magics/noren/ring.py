@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from noren.show import in_notebook, show_deploy, tell
 from noren.stages import Stages
 from noren_bento.control.client import ControlClient, this_caller
 from noren_bento.control.processes import bring_up
-from noren_bento.errors import NorenError
+from noren_bento.errors import ConflictError, NorenError
 from noren_bento.release import event as ev
 from noren_bento.release.plan import Plan
 from noren_bento.release.release import Release as Folded
@@ -45,7 +45,8 @@ class Task:
     test: tuple[Any, Any] | None = None
     with_modules: Sequence[str | Path] = ()
     notebooks: Sequence[str | Path] | None = None
-    plan: Plan = field(default_factory=Plan)
+    plan: Plan | None = None
+    """None for the default plan, or whatever plan the version is being released by already."""
 
     @property
     def version(self) -> ModelVersion | str | None:
@@ -176,6 +177,7 @@ class Ring:
         view = show_deploy(task.subject, self.stages, lambda: self._release)
         try:
             version = self._tagged(task)
+            self._require_same_plan(version, task.plan)
             try:
                 folded = self._opened(version, task)
                 self._release = Release(folded.id, self.settings)
@@ -210,7 +212,16 @@ class Ring:
 
         bring_up(self.settings, progress=tell)
         ModelStore(self.settings).claim(version.name, self.client.status()["store"])
-        return self.client.open(version, task.plan, why=f"deploy {version}")
+        return self.client.open(version, task.plan or Plan(), why=f"deploy {version}")
+
+    def _require_same_plan(self, version: ModelVersion, plan: Plan | None) -> None:
+        """Raise ConflictError where the version is under way by another plan: nothing is undone for that."""
+        for release in self.client.releases() if plan else ():
+            if release.candidate == str(version) and release.active and release.plan != plan:
+                raise ConflictError(
+                    f"{release.id} is under way by another plan than the one given now, and a plan does not change on "
+                    f"the way. Leave the plan out to go on with it, or roll {version.name} back and deploy again."
+                )
 
     def _to_traffic(self, folded: Folded, version: ModelVersion, task: Task) -> None:
         if folded.state is not State.VALIDATED:

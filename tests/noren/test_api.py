@@ -70,6 +70,11 @@ def test_what_is_history_cannot_be_asked_for(settings: Settings) -> None:
         noren.promote("m@1")
 
 
+def test_a_models_name_takes_no_plan_because_nothing_is_released() -> None:
+    with pytest.raises(NorenError, match=r"churn names a model.*churn/1"):
+        noren.canary("churn", plan=noren.Plan())
+
+
 def test_a_check_takes_every_kind_of_limit_and_is_the_validation_suites_own() -> None:
     assert noren.check is noren_validation.check
     assert noren.check("runtime", "onnx", equals="onnx").passed

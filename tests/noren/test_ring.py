@@ -16,7 +16,7 @@ from noren.ring import Ring, Task
 from noren_bento.bento_build.build import Build
 from noren_bento.control.client import ControlClient
 from noren_bento.control.journal import Journal
-from noren_bento.errors import NorenError, NotFoundError
+from noren_bento.errors import ConflictError, NorenError, NotFoundError
 from noren_bento.release import event as ev
 from noren_bento.release.event import Caller
 from noren_bento.release.plan import Plan
@@ -143,6 +143,15 @@ def test_an_undo_that_is_refused_is_told_below_the_first_error(
     shown = raised.value._render_traceback_()
     assert shown[0] == "NotFoundError: There is no notebook x.ipynb."
     assert "could not be rolled back" in shown[1]
+
+
+@pytest.mark.parametrize("home", [opened_by(ME, BUILT, VALIDATED, plan=APPROVAL)], indirect=True)
+def test_a_release_under_way_takes_no_other_plan_and_is_not_undone(home: tuple[Settings, Journal]) -> None:
+    settings, journal = home
+    with pytest.raises(ConflictError, match=r"m@1 is under way by another plan.*Leave the plan out"):
+        Prepared(settings).deploy(Task("m/2", plan=Plan.parse("20,60")))
+    assert journal.release("m").requested is None
+    assert Prepared(settings).deploy(Task("m/2")).id == "m@1", "without a plan it goes on by its own"
 
 
 @pytest.mark.parametrize("home", [opened_by(Caller(1, 0.0), BUILT)], indirect=True)
