@@ -6,7 +6,7 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -46,53 +46,49 @@ class Refusal(NorenError):  # noqa: N818 -- not an error of ours, but an answer
         return {"error": self.error, **{name: value for name, value in named.items() if value is not None}}
 
 
-def explain(
-    body: bytes, columns: Sequence[Column], accepted: Mapping[str, tuple[Any, ...]]
+def explain_rows(
+    rows: Sequence[Any], columns: Sequence[Column], accepted: Mapping[str, tuple[Any, ...]]
 ) -> Refusal | None:
-    """Find the first thing that is wrong with a body, or None when every row fits."""
-    try:
-        document = json.loads(body)
-    except RecursionError:
-        return Refusal("The body is nested too deeply.", status=400)
-    except ValueError as error:
-        return Refusal(f"The body is not JSON: {error}.", status=400)
-    if not isinstance(document, dict) or "rows" not in document:
-        return Refusal('The body must be {"rows": [{column: value, …}, …]}; it has no "rows".')
-    if unknown := [name for name in document if name != "rows"]:
-        return Refusal(f'The body holds {_quote(unknown[0])} beside "rows"; only "rows" is taken.')
-    rows = document["rows"]
-    if not isinstance(rows, list):
-        return Refusal(f'"rows" must be a list of objects, not {_named_type(rows)}.')
+    """Find the first thing that is wrong with rows, or None when every row fits."""
+    known = {column.name: column for column in columns}
     for number, row in enumerate(rows):
-        if refusal := _explain_row(number, row, columns, accepted):
+        if refusal := _explain_row(number, row, known, accepted):
             return refusal
     return None
 
 
 def _explain_row(
-    number: int, row: Any, columns: Sequence[Column], accepted: Mapping[str, tuple[Any, ...]]
+    number: int, row: Any, columns: Mapping[str, Column], accepted: Mapping[str, tuple[Any, ...]]
 ) -> Refusal | None:
     if not isinstance(row, dict):
         return Refusal(
-            f"Row {number} must be an object of column and value, not {_named_type(row)}.", row=number
+            f"Row {number} must be an object of column and value, not {named_type(row)}.", row=number
         )
-    known = [column.name for column in columns]
-    unknown = [name for name in row if name not in known]
-    if unknown:
-        near = difflib.get_close_matches(unknown[0], known, n=1)
-        hint = f" Did you mean {_quote(near[0])}?" if near else f" The model takes: {_listed(known)}."
-        return Refusal(
-            f"The model has no column {_quote(unknown[0])}.{hint}", column=unknown[0][:200], row=number
-        )
-    for column in columns:
+    if twice := getattr(row, "key", None):
+        return Refusal(f"Column {quote(twice)} is given twice; send it once.", column=twice[:200], row=number)
+    if unknown := next((name for name in row if name not in columns), None):
+        return refuse_unknown(unknown, columns, row=number)
+    for column in columns.values():
         if column.name not in row:
             hint = " Send null where its value is missing." if column.missing else ""
-            return Refusal(
-                f"Column {_quote(column.name)} is not there.{hint}", column=column.name, row=number
-            )
+            return Refusal(f"Column {quote(column.name)} is not there.{hint}", column=column.name, row=number)
         if error := explain_value(row[column.name], column, accepted.get(column.name, ())):
-            return Refusal(f"Column {_quote(column.name)} {error}", column=column.name, row=number)
+            return Refusal(f"Column {quote(column.name)} {error}", column=column.name, row=number)
     return None
+
+
+def refuse_unknown(name: str, known: Iterable[str], *, row: int | None = None) -> Refusal:
+    """Say that the model has no such column, and which it may be."""
+    names = list(known)
+    near = difflib.get_close_matches(name[:200], names, n=1)
+    hint = f"Did you mean {quote(near[0])}?" if near else f"The model takes: {listed(names)}."
+    return Refusal(f"The model has no column {quote(name)}. {hint}", column=name[:200], row=row)
+
+
+def refuse_absent(column: Column, *, row: int | None = None) -> Refusal:
+    """Say that a column is not there."""
+    hint = " Send null where its value is missing." if column.missing else ""
+    return Refusal(f"Column {quote(column.name)} is not there.{hint}", column=column.name, row=row)
 
 
 def explain_value(value: Any, column: Column, accepted: Sequence[Any] = ()) -> str | None:
@@ -107,19 +103,19 @@ def explain_value(value: Any, column: Column, accepted: Sequence[Any] = ()) -> s
     if column.kind == "integer" and not (limits := integer_limits(column))[0] <= value <= limits[1]:
         return f"holds {_short(value)}; {column.dtype} takes {limits[0]} to {limits[1]}."
     if accepted and value not in accepted:
-        return f"holds {_quote(str(value))}, which the model does not know. It takes: {_listed(accepted)}."
+        return f"holds {quote(str(value))}, which the model does not know. It takes: {listed(accepted)}."
     return None
 
 
 def _explain_number(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return f"must be {WANTED['number']}, not {_named_type(value)}."
+        return f"must be {WANTED['number']}, not {named_type(value)}."
     return f"holds {_short(value)}; at most ±{LARGEST:g} is taken." if abs(value) > LARGEST else None
 
 
 def _explain_integer(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return f"must be {WANTED['integer']}, not {_named_type(value)}."
+        return f"must be {WANTED['integer']}, not {named_type(value)}."
     return None if value == int(value) else f"must be {WANTED['integer']}, not {value}."
 
 
@@ -139,12 +135,12 @@ def integer_limits(column: Column) -> tuple[int, int]:
 
 
 def _explain_boolean(value: Any) -> str | None:
-    return None if isinstance(value, bool) else f"must be {WANTED['boolean']}, not {_named_type(value)}."
+    return None if isinstance(value, bool) else f"must be {WANTED['boolean']}, not {named_type(value)}."
 
 
 def _explain_text(value: Any) -> str | None:
     if not isinstance(value, str):
-        return f"must be {WANTED['text']}, not {_named_type(value)}."
+        return f"must be {WANTED['text']}, not {named_type(value)}."
     if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
         return "holds a character that is no text (NUL or half a surrogate pair)."
     return None
@@ -153,7 +149,9 @@ def _explain_text(value: Any) -> str | None:
 def _explain_datetime(value: Any) -> str | None:
     if isinstance(value, str) and read_datetime(value) is not None:
         return None
-    return f"must be {WANTED['datetime']}, not {_quote(value) if isinstance(value, str) else _named_type(value)}."
+    return (
+        f"must be {WANTED['datetime']}, not {quote(value) if isinstance(value, str) else named_type(value)}."
+    )
 
 
 KINDS: dict[str, Callable[[Any], str | None]] = {
@@ -177,7 +175,8 @@ def read_datetime(text: str) -> datetime | None:
     return moment.replace(tzinfo=None) - offset if offset is not None else moment
 
 
-def _named_type(value: Any) -> str:
+def named_type(value: Any) -> str:
+    """What JSON calls the type of a value."""
     names = {
         bool: "a boolean",
         int: "a number",
@@ -189,11 +188,13 @@ def _named_type(value: Any) -> str:
     return "null" if value is None else names.get(type(value), type(value).__name__)
 
 
-def _quote(text: str) -> str:
+def quote(text: str) -> str:
+    """A name or value of the client's, shortened, as one line of ASCII."""
     return json.dumps(text[:80] + "…" if len(text) > 80 else text, ensure_ascii=True)
 
 
-def _listed(names: Sequence[Any]) -> str:
+def listed(names: Sequence[Any]) -> str:
+    """Names in a sentence, the first twelve."""
     return ", ".join(str(name) for name in names[:12]) + (
         f" and {len(names) - 12} more" if len(names) > 12 else ""
     )

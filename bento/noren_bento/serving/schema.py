@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 
 from noren_bento.release.version import Column, Signature
 from noren_bento.serving.columns import Columns, MatrixColumns, category_values
-from noren_bento.serving.refusal import LARGEST, WANTED, Refusal, explain, integer_limits, read_datetime
+from noren_bento.serving.refusal import (
+    LARGEST,
+    WANTED,
+    Refusal,
+    explain_rows,
+    integer_limits,
+    named_type,
+    quote,
+    read_datetime,
+)
+from noren_bento.serving.strict_json import read_json, require_unrepeated
 
 MAX_ROWS = 10_000
 
@@ -40,18 +50,24 @@ class Schema:
             column.name: tuple(category_values(column)) for column in self.columns if column.categories
         }
         self.accepted |= closed or {}
-        self._max_rows = max_rows
-        self._names = signature.names()
-        self._decoder = self._make_decoder()
+        self.max_rows = max_rows
+        self.names = signature.names()
+        self.types = tuple(self._type(column) for column in self.columns)
+        self.row: type[Any] = self._make_row()
+        body = msgspec.defstruct("Body", [("rows", list[self.row])], forbid_unknown_fields=True)  # type: ignore[name-defined]
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(body)
         self._as_matrix = all(column.kind == "number" for column in self.columns)
         self._careful = any(column.categories and column.kind != "text" for column in self.columns)
+        self._texts = [
+            place for place, column in enumerate(self.columns) if column.kind in ("text", "datetime")
+        ]
+        self.row_colons = len(self.names) + sum(name.count(":") for name in self.names)
+        """Colons in the JSON of one row, those in its texts left out."""
 
-    def _make_decoder(self) -> msgspec.json.Decoder[Any]:
-        fields = [(f"c{place}", self._type(column)) for place, column in enumerate(self.columns)]
-        rename = {f"c{place}": name for place, name in enumerate(self._names)}
-        row = msgspec.defstruct("Row", fields, rename=rename, forbid_unknown_fields=True, gc=False)
-        body = msgspec.defstruct("Body", [("rows", list[row])], forbid_unknown_fields=True)  # type: ignore[valid-type]
-        return msgspec.json.Decoder(body)
+    def _make_row(self) -> type[Any]:
+        fields = [(f"c{place}", kind) for place, kind in enumerate(self.types)]
+        rename = {f"c{place}": name for place, name in enumerate(self.names)}
+        return msgspec.defstruct("Row", fields, rename=rename, forbid_unknown_fields=True, gc=False)
 
     def _type(self, column: Column) -> Any:
         low, high = integer_limits(column)
@@ -74,30 +90,67 @@ class Schema:
         try:
             rows = self._decoder.decode(body).rows
         except (msgspec.MsgspecError, RecursionError, UnicodeError):
-            return self._decode_leniently(body)
-        if not 0 < len(rows) <= self._max_rows:
-            raise _refuse_count(len(rows), self._max_rows)
-        if self._careful or b"\\u0000" in body or b"\\ud" in body or b"\\uD" in body:
-            return self._decode_leniently(body)
+            return self.gather_rows(_rows_of(read_json(body)))
         values = [msgspec.structs.astuple(row) for row in rows]
+        columns = self.gather_values(values, body, colons=1 + len(rows) * self.row_colons)
+        return self.gather_rows(_rows_of(read_json(body))) if columns is None else columns
+
+    def gather_values(self, values: Sequence[tuple[Any, ...]], body: bytes, *, colons: int) -> Columns | None:
+        """Columns of rows that were decoded by `types`; None where only a second, slower look can tell.
+
+        `colons` is how many the body has when no key is given twice. A decoder keeps the last of two and says nothing.
+        """
+        self.require_count(len(values))
+        if self._careful or (b"\\u" in body and _ODD.search(body)):
+            return None
+        if body.count(b":") != colons and not self._explains(body.count(b":") - colons, values):
+            return None
         if self._as_matrix:
-            return MatrixColumns(self._names, np.array(values, dtype=np.float64))
+            return MatrixColumns(self.names, np.array(values, dtype=np.float64))
         return self._gather(zip(*values, strict=True))
 
-    def _decode_leniently(self, body: bytes) -> Columns:
-        """Take what the fast decoder is too narrow for, such as 2.0 as a whole number; refuse the rest."""
-        if refusal := explain(body, self.columns, self.accepted):
+    def _explains(self, colons: int, values: Sequence[tuple[Any, ...]]) -> bool:
+        """Whether so many colons stand in the texts."""
+        texts = (row[place] for row in values for place in self._texts)
+        return bool(colons == sum(text.count(":") for text in texts if text is not None))
+
+    def gather_rows(self, rows: Sequence[Any]) -> Columns:
+        """Columns of rows as JSON has them; takes 2.0 as a whole number, raises Refusal for what does not fit."""
+        self.require_count(len(rows))
+        if refusal := explain_rows(rows, self.columns, self.accepted):
             raise refusal
-        rows = json.loads(body)["rows"]
-        if not 0 < len(rows) <= self._max_rows:
-            raise _refuse_count(len(rows), self._max_rows)
-        return self._gather([row[name] for row in rows] for name in self._names)
+        return self._gather([row[name] for row in rows] for name in self.names)
+
+    def require_count(self, rows: int) -> None:
+        """Raise Refusal for no rows, and for too many."""
+        if rows == 0:
+            raise Refusal("The body has no rows; send at least one.")
+        if rows > self.max_rows:
+            raise Refusal(
+                f"The body has {rows} rows; at most {self.max_rows} are taken in one request.", status=413
+            )
 
     def _gather(self, values: Iterable[Sequence[Any]]) -> dict[str, NDArray[Any]]:
         return {
             column.name: ARRAYS[column.kind](column.name, given)
             for column, given in zip(self.columns, values, strict=True)
         }
+
+
+_ODD = re.compile(rb"\\u(?:0000|[dD][89a-fA-F]|003[aA])")
+"""Escapes of NUL, of half a surrogate pair and of a colon."""
+
+
+def _rows_of(document: Any) -> list[Any]:
+    if not isinstance(document, dict) or "rows" not in document:
+        raise Refusal('The body must be {"rows": [{column: value, …}, …]}; it has no "rows".')
+    if unknown := [name for name in document if name != "rows"]:
+        raise Refusal(f'The body holds {quote(unknown[0])} beside "rows"; only "rows" is taken.')
+    require_unrepeated(document)
+    rows = document["rows"]
+    if not isinstance(rows, list):
+        raise Refusal(f'"rows" must be a list of objects, not {named_type(rows)}.')
+    return rows
 
 
 def _numbers(_: str, given: Sequence[Any]) -> NDArray[Any]:
@@ -133,9 +186,3 @@ ARRAYS: dict[str, Callable[[str, Sequence[Any]], NDArray[Any]]] = {
     "text": _texts,
     "datetime": _datetimes,
 }
-
-
-def _refuse_count(rows: int, limit: int) -> Refusal:
-    if rows == 0:
-        return Refusal('"rows" is empty; send at least one row.')
-    return Refusal(f"The body has {rows} rows; at most {limit} are taken in one request.", status=413)

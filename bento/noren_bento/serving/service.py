@@ -73,10 +73,9 @@ def _make_class(folder: Path, signature: Signature, slot: Slot) -> type:
             worker = slot.worker
             if worker is None:
                 raise RuntimeError("the model is not loaded")
-            _, answers = worker.predict(
-                msgspec.json.encode({"rows": [row.model_dump(by_alias=True) for row in rows]})
-            )
-            return msgspec.json.decode(worker.encode(answers, os.urandom(16).hex()))
+            body = msgspec.json.encode({"rows": [row.model_dump(by_alias=True) for row in rows]})
+            _, _, content = worker.answer(worker.rows, body, os.urandom(16).hex())
+            return msgspec.json.decode(content)
 
         @bentoml.on_shutdown  # type: ignore[untyped-decorator]
         def close(self) -> None:

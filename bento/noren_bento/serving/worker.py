@@ -6,7 +6,6 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -14,14 +13,13 @@ from noren_bento.profile.window import Layout
 from noren_bento.serving.answers import Answers
 from noren_bento.serving.columns import Columns
 from noren_bento.serving.counts import CountFile, read_counts, read_peak
+from noren_bento.serving.formats import Format, MlflowFormat, RowsFormat
 from noren_bento.serving.manifest import Manifest
 from noren_bento.serving.metrics import render_metrics
 from noren_bento.serving.predictor import Predictor, load_predictor, read_replay
 from noren_bento.serving.schema import Schema
 from noren_bento.serving.tally import Tally
 
-SMALL_BODY = 16_384
-"""Bytes of a body that may be decoded and answered on the event loop, by a compiled model only."""
 QUICK_MS = 1.0
 """A compiled model whose single row takes longer than this answers in a thread, too."""
 THREADS = 2
@@ -37,6 +35,10 @@ class Worker:
         self.manifest: Manifest = self.predictor.manifest
         self.version = self.predictor.version
         self.schema = Schema(self.predictor.signature, closed=self.manifest.closed)
+        self.rows = RowsFormat(self.schema, self.version)
+        self.formats: dict[str, Format] = {"/predict": self.rows, "/invocations": MlflowFormat(self.schema)}
+        """How each route's rows and answers are written."""
+        self.version_header = (b"x-noren-version", self.version.encode())
         self._layout = Layout(self.predictor.profile)
         self.tally = Tally(self._layout, CountFile(counts, self._layout))
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="predict")
@@ -54,23 +56,19 @@ class Worker:
             taken = (time.perf_counter() - began) * 1000
         return taken
 
-    def predict(self, body: bytes) -> tuple[Columns, Answers]:
-        """Decode and answer; raises Refusal or ModelError. Watched: a call that never ends ends the worker."""
+    def answer(self, format_: Format, body: bytes, request_id: str) -> tuple[Columns, Answers, bytes]:
+        """Return the rows that a body holds, their answers, and the answers' body; raises Refusal or ModelError.
+
+        Watched: a call that never ends ends the worker.
+        """
         me = threading.get_ident()
         self.running[me] = time.monotonic()
         try:
-            columns = self.schema.decode(body)
-            return columns, self.predictor.predict(columns)
+            columns = format_.decode(body)
+            answers = self.predictor.predict(columns)
+            return columns, answers, format_.encode(answers, request_id)
         finally:
             del self.running[me]
-
-    def encode(self, answers: Answers, request_id: str) -> bytes:
-        """Write the answer's JSON."""
-        document: dict[str, Any] = {"model": self.version, "predictions": answers.predictions.tolist()}
-        if answers.probabilities is not None:
-            document["probabilities"] = answers.probabilities.tolist()
-        document["request_id"] = request_id
-        return msgspec.json.encode(document)
 
     def metrics(self) -> str:
         """The metrics page: all workers of this version together."""

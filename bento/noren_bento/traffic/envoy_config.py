@@ -21,6 +21,8 @@ _MAX_CONNECTIONS = 4096
 # BentoML's workers keep idle connections longer than this; the side that reuses must give up first, or a
 # request meets a socket that is being closed and looks like a failure of the version.
 _IDLE_TIMEOUT = "2s"
+PREDICTING = ("/predict", "/invocations")
+"""Paths of a service whose answers are predictions: split between the arms, tried again, evidence."""
 BULK_BYTES = 32_768
 """Bodies from this size on are bulk: their time is in their rows, not in how well the version is."""
 BULK_SECONDS = 25.0
@@ -251,23 +253,26 @@ def route_configuration(routes: Iterable[Route], upstreams: Mapping[str, Upstrea
 
 def _model_routes(route: Route, upstreams: Mapping[str, Upstream]) -> list[Json]:
     """Bodies of many rows have a route of their own, because their deadline is another one."""
-    path = {"path": f"/{route.name}/predict"}
     length = {"name": "content-length", "range_match": {"start": BULK_BYTES, "end": 1 << 62}}
     bulk = max(BULK_SECONDS, route.deadline_seconds)
     return [
-        _predict_route(route, upstreams, {**path, "headers": [length]}, bulk),
-        _predict_route(route, upstreams, path, route.deadline_seconds),
+        _predict_route(route, upstreams, path, headers, deadline)
+        for path in PREDICTING
+        for headers, deadline in (([length], bulk), ([], route.deadline_seconds))
     ]
 
 
-def _predict_route(route: Route, upstreams: Mapping[str, Upstream], predict: Json, deadline: float) -> Json:
+def _predict_route(
+    route: Route, upstreams: Mapping[str, Upstream], path: str, headers: list[Json], deadline: float
+) -> Json:
+    match: Json = {"path": f"/{route.name}{path}", **({"headers": headers} if headers else {})}
     if route.champion is None or route.champion not in upstreams:
         reason = (
             f"{route.name} has no released version"
             if route.champion is None
             else f"{route.champion} is not running"
         )
-        return {"match": predict, "name": route.label, "direct_response": _error(503, reason)}
+        return {"match": match, "name": route.label, "direct_response": _error(503, reason)}
     arms = [_weighted(route, "champion", route.champion, 100 - route.weight)]
     if route.candidate in upstreams and route.weight:
         arms.append(_weighted(route, "candidate", str(route.candidate), route.weight))
@@ -275,7 +280,7 @@ def _predict_route(route: Route, upstreams: Mapping[str, Upstream], predict: Jso
         arms[0]["weight"] = 100
     action = {
         "weighted_clusters": {"clusters": arms},
-        "prefix_rewrite": "/predict",
+        "prefix_rewrite": path,
         # Two tries and the hop between them.
         "timeout": f"{2 * deadline + 0.5:.3f}s",
         "retry_policy": {
@@ -292,7 +297,7 @@ def _predict_route(route: Route, upstreams: Mapping[str, Upstream], predict: Jso
             },
         },
     }
-    return {"match": predict, "name": route.label, "route": action}
+    return {"match": match, "name": route.label, "route": action}
 
 
 def _weighted(route: Route, arm: str, version: str, weight: int) -> Json:

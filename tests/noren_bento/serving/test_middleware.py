@@ -6,16 +6,15 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from sklearn.linear_model import LogisticRegression
 
 from noren_bento.profile.window import Layout, Window
 from noren_bento.serving.answers import ModelError
 from noren_bento.serving.counts import read_counts
-from noren_bento.serving.middleware import PredictMiddleware, Slot
 from noren_bento.serving.worker import Worker
 from tests.noren_bento.builds import numbers
+from tests.noren_bento.serving.asking import BEYOND, ask
 from tests.noren_bento.serving.folders import write_folder
 
 ROW = {"n0": 1.0, "n1": 1.0, "n2": 1.0, "n3": 1.0}
@@ -32,24 +31,6 @@ def worker(folder: Path, tmp_path: Path) -> Iterator[Worker]:
     worker = Worker(folder, counts=tmp_path)
     yield worker
     worker.threads.shutdown()
-
-
-async def beyond(scope: Any, receive: Any, send: Any) -> None:
-    """Stands for BentoML."""
-    await send({"type": "http.response.start", "status": 299, "headers": []})
-    await send({"type": "http.response.body", "body": b""})
-
-
-def ask(worker: Worker | None, method: str, path: str, limit: int = 2000, **request: Any) -> httpx.Response:
-    slot = Slot()
-    slot.worker = worker
-
-    async def run() -> httpx.Response:
-        app: Any = PredictMiddleware(beyond, slot, limit)
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
-            return await client.request(method, path, **request)
-
-    return asyncio.run(run())
 
 
 def window(worker: Worker, tmp_path: Path) -> Window:
@@ -114,14 +95,13 @@ def test_a_body_without_a_length_is_cut_off_at_the_limit(worker: Worker) -> None
     assert sent <= 2200
 
 
-def test_a_body_that_does_not_come_is_the_clients_fault(worker: Worker, monkeypatch: Any) -> None:
-    monkeypatch.setattr("noren_bento.serving.middleware.BODY_SECONDS", 0.05)
-
+def test_a_body_that_does_not_come_is_the_clients_fault(worker: Worker) -> None:
     async def parts() -> AsyncIterator[bytes]:
         yield b"{"
         await asyncio.sleep(30)
 
-    response = ask(worker, "POST", "/predict", content=parts(), headers={"content-type": "application/json"})
+    response = ask(worker, "POST", "/predict", content=parts(), body_seconds=0.05,
+                   headers={"content-type": "application/json"})  # fmt: skip
     assert response.status_code == 408
 
 
@@ -140,7 +120,7 @@ def test_a_model_that_raises_is_500_json_and_counted_as_its_error(
 
 
 def test_a_mistake_of_our_own_is_500_json_without_its_details(worker: Worker, monkeypatch: Any) -> None:
-    monkeypatch.setattr(worker, "encode", lambda *_: 1 / 0)
+    monkeypatch.setattr(worker.rows, "encode", lambda *_: 1 / 0)
     response = ask(worker, "POST", "/predict", json={"rows": [ROW]})
     assert response.status_code == 500
     assert response.json()["error"] == "churn/1 could not answer: ZeroDivisionError"
@@ -187,5 +167,5 @@ def test_version_and_metrics_are_answered(worker: Worker) -> None:
 
 
 def test_everything_else_goes_on_to_bentoml(worker: Worker) -> None:
-    assert ask(worker, "GET", "/readyz").status_code == 299
-    assert ask(None, "POST", "/predict", json={"rows": [ROW]}).status_code == 299
+    assert ask(worker, "GET", "/readyz").status_code == BEYOND
+    assert ask(None, "POST", "/predict", json={"rows": [ROW]}).status_code == BEYOND

@@ -117,7 +117,7 @@ def test_a_column_that_is_not_there_is_named() -> None:
         (b"[]", 422, '"rows"'),
         (b'{"row": []}', 422, 'no "rows"'),
         (b'{"rows": {}}', 422, "must be a list"),
-        (b'{"rows": []}', 422, "empty"),
+        (b'{"rows": []}', 422, "no rows"),
         (b'{"rows": [3]}', 422, "Row 0 must be an object"),
         (b'{"rows": [], "more": 1}', 422, "more"),
         (json.dumps({"rows": [ROW] * 4}).encode(), 413, "at most 3"),
@@ -127,6 +127,30 @@ def test_a_body_that_is_no_list_of_rows_is_refused(content: bytes, status: int, 
     refusal = refuse(content)
     assert refusal.status == status
     assert words in refusal.error
+
+
+def test_a_column_that_is_given_twice_is_refused_with_its_row() -> None:
+    refusal = refuse(json.dumps({"rows": [ROW, ROW]}).encode()[:-3] + b', "age": 42}]}')
+    assert (refusal.status, refusal.column, refusal.row) == (422, "age", 1)
+    assert "twice" in refusal.error
+
+
+def test_a_column_that_is_given_twice_is_seen_though_the_decoder_keeps_the_last() -> None:
+    schema = Schema(Signature((Column("a:b", "number", "float64"), Column("t", "text", "str")), "regression"))
+    assert schema.decode(rb'{"rows": [{"a:b": 1, "t": "x: y"}]}')["t"].tolist() == ["x: y"]
+    for twice in (
+        rb'{"rows": [{"a:b": 1, "a:b": 2, "t": "x"}]}',
+        rb'{"rows": [{"a:b": 1, "a:b": 2, "t": "\u003A\u003a"}]}',
+        rb'{"rows": [{"a:b": 1, "t": "x", "t": "y:"}]}',
+        rb'{"rows": [], "rows": [{"a:b": 1, "t": "x"}]}',
+    ):
+        with pytest.raises(Refusal, match="twice"):
+            schema.decode(twice)
+
+
+def test_utf_16_and_a_byte_order_mark_are_no_json() -> None:
+    for content in (json.dumps({"rows": [ROW]}).encode("utf-16"), b"\xef\xbb\xbf" + body()):
+        assert refuse(content).status == 400
 
 
 anything = st.recursive(

@@ -35,7 +35,7 @@ class Service:
     """An HTTP server that answers POSTs as it is told to."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.behaviour, self.headers = name, "good", {}
+        self.name, self.behaviour, self.headers, self.paths = name, "good", {}, []
         service = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -45,6 +45,7 @@ class Service:
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers.get("content-length", 0)))
                 service.headers = dict(self.headers)
+                service.paths.append(self.path)
                 if service.behaviour == "hangs":
                     time.sleep(HANG_SECONDS)
                 body = json.dumps({"model": service.name}).encode()

@@ -138,3 +138,11 @@ def test_a_bulk_body_has_time(bench: Bench) -> None:
     bench.champion.behaviour = "hangs"
     assert bench.client.post("/m/predict", content=b"x" * 100).status_code == 504
     assert bench.client.post("/m/predict", content=b"x" * 100_000).status_code == 200
+
+
+def test_invocations_are_split_and_tried_again_like_predict(bench: Bench) -> None:
+    bench.apply(Route("m", "m@1", 1, "m/1", "m/2", 99))
+    bench.candidate.behaviour = "fails"
+    answers = [bench.client.post("/m/invocations", content=b"x" * size) for size in (2, 100_000)]
+    assert [(answer.status_code, answer.json()["model"]) for answer in answers] == [(200, "m/1")] * 2
+    assert bench.champion.paths[-2:] == ["/invocations"] * 2
