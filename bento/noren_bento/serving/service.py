@@ -13,6 +13,7 @@ from typing import Any
 
 from noren_bento.release.version import Column, Signature
 from noren_bento.serving.image import ENVIRONMENT, make_image
+from noren_bento.serving.log.settings import read_log_settings
 from noren_bento.serving.manifest import read_manifest
 from noren_bento.serving.middleware import PredictMiddleware, Slot
 from noren_bento.serving.watch import end_master, find_master, start_watch
@@ -79,7 +80,7 @@ def _make_class(folder: Path, signature: Signature, slot: Slot) -> type:
 
         @bentoml.on_shutdown  # type: ignore[untyped-decorator]
         def close(self) -> None:
-            """Write the last counts."""
+            """Write the last counts and the last rows of the log."""
             if slot.worker is not None:
                 slot.worker.close()
             self._ending.set()
@@ -92,7 +93,7 @@ def _make_class(folder: Path, signature: Signature, slot: Slot) -> type:
 def _open_worker(folder: Path, master: int | None) -> Worker:
     """Load the model. Where that fails it fails for ever: the service ends, instead of trying every ten seconds."""
     try:
-        return Worker(folder, counts=_counts_folder())
+        return Worker(folder, counts=_counts_folder(), log=read_log_settings(os.environ))
     except Exception as error:
         if master is None:
             raise

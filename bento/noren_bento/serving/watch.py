@@ -68,5 +68,5 @@ def _watch(worker: Worker, ending: threading.Event, parent: int) -> None:
     else:
         # The service is closing: a prediction that still runs would keep the process from ending.
         time.sleep(GRACE_SECONDS)
-    worker.tally.flush()
+    worker.close()
     os._exit(1)

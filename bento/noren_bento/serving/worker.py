@@ -14,11 +14,13 @@ from noren_bento.serving.answers import Answers
 from noren_bento.serving.columns import Columns
 from noren_bento.serving.counts import CountFile, read_counts, read_peak
 from noren_bento.serving.formats import Format, MlflowFormat, RowsFormat
+from noren_bento.serving.log.settings import LogSettings
+from noren_bento.serving.log.writer import PredictionLog
 from noren_bento.serving.manifest import Manifest
 from noren_bento.serving.metrics import render_metrics
 from noren_bento.serving.predictor import Predictor, load_predictor, read_replay
 from noren_bento.serving.schema import Schema
-from noren_bento.serving.tally import Tally
+from noren_bento.serving.tally import DROPPED, LOGGED, Tally
 
 QUICK_MS = 1.0
 """A compiled model whose single row takes longer than this answers in a thread, too."""
@@ -26,9 +28,9 @@ THREADS = 2
 
 
 class Worker:
-    """Loads and warms a model folder, answers bodies, and counts what it saw in a file of its own."""
+    """Loads and warms a model folder, answers bodies, counts what it saw in a file of its own, and logs it."""
 
-    def __init__(self, folder: Path, *, counts: Path) -> None:
+    def __init__(self, folder: Path, *, counts: Path, log: LogSettings | None = None) -> None:
         self._folder = folder
         self._counts = counts
         self.predictor: Predictor = load_predictor(folder)
@@ -40,10 +42,14 @@ class Worker:
         """How each route's rows and answers are written."""
         self.version_header = (b"x-noren-version", self.version.encode())
         self._layout = Layout(self.predictor.profile)
-        self.tally = Tally(self._layout, CountFile(counts, self._layout))
+        self._log = (
+            None if log is None else PredictionLog(self.manifest.version, log, tell=self._count_logged)
+        )
+        keep = None if self._log is None else self._log.keep
+        self.tally = Tally(self._layout, CountFile(counts, self._layout), keep)
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="predict")
         self.running: dict[int, float] = {}
-        self.quick = self._warm() < QUICK_MS and self.manifest.runtime == "onnx"
+        self.quick = self._warm() < QUICK_MS and self.manifest.runtime in ("exact", "onnx")
 
     def _warm(self) -> float:
         """Answer the first replay row a few times; return the milliseconds of the last."""
@@ -91,5 +97,11 @@ class Worker:
         }
 
     def close(self) -> None:
-        """Write the last counts."""
+        """Write the last counts and the last rows of the log."""
         self.tally.flush()
+        if self._log is not None:
+            self._log.close()
+
+    def _count_logged(self, written: int, dropped: int) -> None:
+        self.tally.add(LOGGED, written)
+        self.tally.add(DROPPED, dropped)

@@ -101,6 +101,8 @@ class PredictionLog:
         """Write the last rows; a disk that does not answer is not waited for."""
         self._ending.set()
         self._thread.join(CLOSE_SECONDS)
+        if not self._thread.is_alive():
+            self.flush()  # what came after the thread's own last
 
     def _run(self) -> None:
         while not self._ending.wait(FLUSH_SECONDS):
