@@ -88,6 +88,11 @@ class Home:
         """Logs, counts and state of one version's service."""
         return self.run / "versions" / version.replace("/", "-")
 
+    @property
+    def predictions(self) -> Path:
+        """The prediction logs: `NAME/NUMBER/date=DAY/*.parquet`."""
+        return self.path / "predictions"
+
     def prepare(self) -> None:
         """Make the folders, private to this user; raise where they cannot work."""
         self._require_plain()

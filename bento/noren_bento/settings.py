@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -42,6 +43,16 @@ class Settings:
     """Validation: lowest test score (balanced accuracy or R²) that may be released."""
     psi_limit: float = 0.1
     """Drift: smallest bias-corrected PSI that is worth an alarm."""
+    log_share: float = 1.0
+    """Prediction log: share of the requests that are logged, 0 to 1, chosen by their id."""
+    log_max_bytes: int = 1_000_000_000
+    """Prediction log: most bytes that a model's log takes; the oldest files are removed."""
+    log_max_days: int = 30
+    """Prediction log: files of days before are removed."""
+    log_drop: tuple[str, ...] = ()
+    """Prediction log: columns that are not stored: `column`, or `model/column` for one model only."""
+    log_hash: tuple[str, ...] = ()
+    """Prediction log: columns of which a keyed hash is stored in place of the value."""
 
     @property
     def run_folder(self) -> Path:
@@ -49,6 +60,7 @@ class Settings:
         return self.home / "run"
 
 
+RANGES = {"log_share": (0, 1), "log_max_bytes": (0, 2**62), "log_max_days": (0, 36_500)}
 SETTING_NAMES = tuple(field.name for field in fields(Settings))
 
 
@@ -136,6 +148,22 @@ def _convert(name: str, value: object, source: str) -> object:
     try:
         if kind is Path:
             return Path(str(value)).expanduser().absolute()
-        return kind(value)
+        if kind == tuple[str, ...]:
+            return _read_names(value)
+        converted = kind(value)
     except (TypeError, ValueError):
-        raise NorenError(f"{source}: {name} must be {kind.__name__}, got {value!r}.") from None
+        wanted = "a list of column names" if kind == tuple[str, ...] else kind.__name__
+        raise NorenError(f"{source}: {name} must be {wanted}, got {value!r}.") from None
+    low, high = RANGES.get(name, (None, None))
+    if low is not None and high is not None and not low <= converted <= high:
+        raise NorenError(f"{source}: {name} must be between {low} and {high}, got {value!r}.")
+    return converted
+
+
+def _read_names(value: object) -> tuple[str, ...]:
+    """A list; as text, one in JSON, or names between commas."""
+    if isinstance(value, str):
+        value = json.loads(value) if value.lstrip().startswith("[") else value.split(",")
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+        raise TypeError
+    return tuple(name.strip() for name in value if name.strip())

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -13,6 +14,8 @@ from noren_bento.errors import NorenError, NotFoundError
 from noren_bento.settings import load_settings
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from noren.handle import Release
     from noren.tables import ReleasesTable, StatusTable
     from noren.version_card import VersionCard
@@ -223,6 +226,19 @@ def drift(name: str) -> DriftReport:
             f"{name} does not serve, so it has no drift: {report.version} does. Give the name: {model}."
         )
     return report
+
+
+def predictions(name: str, *, since: datetime | date | str | None = None) -> pl.LazyFrame:
+    """The logged predictions of a model, or of one version `name/number`, as a lazy Polars frame.
+
+    One row each: `request_id`, `row`, `version`, `time`, the model's inputs, `prediction` and a `probability_…` a
+    class. `since` is a datetime (UTC where it has no zone), a date, or either in ISO 8601. Nothing is read before
+    `.collect()`. Raises NotFoundError where nothing is logged, and NorenError without the extra `polars`.
+    """
+    from noren_bento.home import Home
+    from noren_bento.stores.predictions import scan_predictions
+
+    return scan_predictions(Home(load_settings()), name, since=since)
 
 
 def up() -> str:

@@ -1,7 +1,8 @@
 """Launch: this process becomes the service of one version.
 
-`python -m noren_bento.targets.launch <bento> --port P --workers N --state FOLDER` makes the environment where it is
-missing, then replaces itself with `bentoml serve` from that environment, so that a supervisor keeps the service itself.
+`python -m noren_bento.targets.launch <bento> --port P --workers N --state FOLDER --log FOLDER` makes the environment
+where it is missing, then replaces itself with `bentoml serve` from that environment, so that a supervisor keeps the
+service itself.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from noren_bento.bento_build.environment import prepare_environment, python_of
 from noren_bento.errors import NorenError
 from noren_bento.serving.image import ENVIRONMENT
+from noren_bento.serving.log.settings import LogSettings, log_environment
 from noren_bento.settings import Settings, load_settings
 from noren_bento.targets.inherited import for_launch, for_service
 
@@ -42,10 +44,12 @@ def serve_command(
     state: Path,
     max_body_bytes: int,
     environ: Mapping[str, str],
+    log: LogSettings | None = None,
 ) -> ServeCommand:
     """Return the command that serves a bento on this loopback port, with its state (home, counts) in a folder.
 
-    Of `environ`, the caller's variables, the service gets those that it needs and no secret.
+    Of `environ`, the caller's variables, the service gets those that it needs and no secret. Without `log` it logs no
+    predictions.
     """
     argv = (
         *(str(python), "-m", "bentoml", "serve", str(bento_path.absolute())),
@@ -63,12 +67,20 @@ def serve_command(
             "NOREN_MAX_BODY_BYTES": str(max_body_bytes),
             "PYTHONUNBUFFERED": "1",
         }
+        | ({} if log is None else log_environment(log))
     )
     return ServeCommand(argv, environment)
 
 
 def prepare_command(
-    bento_path: Path, *, port: int, workers: int, state: Path, settings: Settings, environ: Mapping[str, str]
+    bento_path: Path,
+    *,
+    port: int,
+    workers: int,
+    state: Path,
+    settings: Settings,
+    environ: Mapping[str, str],
+    log: LogSettings | None = None,
 ) -> ServeCommand:
     """Make the environment and the state folder, and return the command."""
     environment = prepare_environment(bento_path, settings=settings)
@@ -82,6 +94,19 @@ def prepare_command(
         state=state,
         max_body_bytes=settings.max_body_bytes,
         environ=environ,
+        log=log,
+    )
+
+
+def log_settings_of(folder: Path, settings: Settings) -> LogSettings:
+    """What the home's settings say of a prediction log in this folder."""
+    return LogSettings(
+        folder.absolute(),
+        share=settings.log_share,
+        max_bytes=settings.log_max_bytes,
+        max_days=settings.log_max_days,
+        drop=settings.log_drop,
+        hashed=settings.log_hash,
     )
 
 
@@ -92,17 +117,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument(
+        "--log", type=Path, help="folder of the version's prediction log; without it there is none"
+    )
     given = parser.parse_args(arguments)
     for name in os.environ.keys() - for_launch(os.environ).keys():
         del os.environ[name]
     try:
+        settings = load_settings()
         command = prepare_command(
             given.bento,
             port=given.port,
             workers=given.workers,
             state=given.state.absolute(),
-            settings=load_settings(),
+            settings=settings,
             environ=os.environ,
+            log=None if given.log is None else log_settings_of(given.log, settings),
         )
     except NorenError as error:
         sys.exit(str(error))

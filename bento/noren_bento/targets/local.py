@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from noren_bento.home import Home
 from noren_bento.profile.window import Layout
 from noren_bento.serving.counts import read_counts
+from noren_bento.settings import Settings
 from noren_bento.targets.logs import last_words
 from noren_bento.targets.ports import free_port, is_taken, serves
 from noren_bento.targets.supervisor import MARK, Program, ProgramState, Supervisor
@@ -104,17 +106,19 @@ class LocalTarget:
         folder = self.home.version_folder(version)
         launch = ("-m", "noren_bento.targets.launch", str(bento_path), "--port", str(port))
         options = ("--workers", str(self.home.settings.workers), "--state", str(folder))
+        log = ("--log", str(self.home.predictions / version))
         environment = (
             (MARK, self.home.mark),
             ("NOREN_HOME", str(self.home.path)),
             ("NOREN_ENVIRONMENTS", str(self.home.settings.environments)),
             ("NOREN_MAX_BODY_BYTES", str(self.home.settings.max_body_bytes)),
+            *_log_variables(self.home.settings),
             (_VERSION, version),
             (_PORT, str(port)),
         )
         return Program(
             name=_name(version),
-            command=(sys.executable, *launch, *options),
+            command=(sys.executable, *launch, *options, *log),
             log=folder / "service.log",
             environment=environment,
             start_retries=START_RETRIES,
@@ -154,6 +158,17 @@ class LocalTarget:
         if state.state == "BACKOFF":
             return is_taken(port)
         return state.ended
+
+
+def _log_variables(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """The home's settings of the prediction log, for `launch`, which may run in another folder than `noren up`."""
+    return (
+        ("NOREN_LOG_SHARE", str(settings.log_share)),
+        ("NOREN_LOG_MAX_BYTES", str(settings.log_max_bytes)),
+        ("NOREN_LOG_MAX_DAYS", str(settings.log_max_days)),
+        ("NOREN_LOG_DROP", json.dumps(settings.log_drop)),
+        ("NOREN_LOG_HASH", json.dumps(settings.log_hash)),
+    )
 
 
 def _name(version: str) -> str:

@@ -11,14 +11,21 @@ import psutil
 import pytest
 
 from noren_bento.bento_build.build import Build
-from noren_bento.settings import Settings
-from noren_bento.targets.launch import KEEP_ALIVE_SECONDS, serve_command
+from noren_bento.serving.log.settings import read_log_settings
+from noren_bento.settings import Settings, load_settings
+from noren_bento.targets.launch import KEEP_ALIVE_SECONDS, log_settings_of, serve_command
 from noren_bento.targets.ports import answers_ready, free_port, wait_ready
 from tests.noren_bento.targets.waiting import until
 
 
 def test_the_service_gets_its_own_home_counts_and_no_telemetry(tmp_path: Path) -> None:
-    environ = {"PATH": "/bin", "PYTHONPATH": "/kernel", "BENTOML_CONFIG": "/other", "NOREN_INSTANCE": "mark"}
+    environ = {
+        "PATH": "/bin",
+        "PYTHONPATH": "/kernel",
+        "BENTOML_CONFIG": "/other",
+        "NOREN_INSTANCE": "mark",
+        "NOREN_LOG": "/of/another/service",
+    }
     command = serve_command(
         Path("/bentos/churn/3"),
         Path("/environment/bin/python"),
@@ -38,6 +45,25 @@ def test_the_service_gets_its_own_home_counts_and_no_telemetry(tmp_path: Path) -
     assert (environment["NOREN_WORKERS"], environment["NOREN_MAX_BODY_BYTES"]) == ("2", "77")
     assert environment["NOREN_INSTANCE"] == "mark"
     assert not {"PYTHONPATH", "BENTOML_CONFIG"} & environment.keys()
+    assert read_log_settings(environment) is None
+
+
+def test_the_service_gets_the_homes_settings_of_its_prediction_log(tmp_path: Path) -> None:
+    arguments = {"home": tmp_path, "log_share": 0.25, "log_drop": "email, phone", "log_hash": ["a,b"]}
+    settings = load_settings(arguments, environ={}, folder=Path("/"))
+    log = log_settings_of(tmp_path / "predictions" / "churn" / "3", settings)
+    command = serve_command(
+        Path("/bento"),
+        Path("/python"),
+        port=1,
+        workers=1,
+        state=tmp_path,
+        max_body_bytes=1,
+        environ={"NOREN_LOG": "/of/another", "NOREN_LOG_SHARE": "1"},
+        log=log,
+    )
+    assert read_log_settings(command.environment) == log
+    assert (log.share, log.drop, log.hashed) == (0.25, ("email", "phone"), ("a,b",))
 
 
 def launch(build: Build, settings: Settings, state: Path, port: int) -> subprocess.Popen[bytes]:

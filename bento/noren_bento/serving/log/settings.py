@@ -51,6 +51,18 @@ def read_log_settings(environ: Mapping[str, str]) -> LogSettings | None:
     )
 
 
+def log_environment(settings: LogSettings) -> dict[str, str]:
+    """The variables from which `read_log_settings` makes these settings."""
+    return {
+        FOLDER: str(settings.folder),
+        "NOREN_LOG_SHARE": str(settings.share),
+        "NOREN_LOG_MAX_BYTES": str(settings.max_bytes),
+        "NOREN_LOG_MAX_DAYS": str(settings.max_days),
+        "NOREN_LOG_DROP": msgspec.json.encode(settings.drop).decode(),
+        "NOREN_LOG_HASH": msgspec.json.encode(settings.hashed).decode(),
+    }
+
+
 def read_salt(folder: Path) -> bytes:
     """The key of all hashes under this folder, made by whoever comes first; only its owner may read it."""
     path = folder / SALT
