@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from noren_bento.serving.answers import Answers, ModelError
+from noren_bento.serving.arrow.format import ARROW_TYPE
 from noren_bento.serving.batch import Seen
 from noren_bento.serving.columns import Columns
 from noren_bento.serving.formats import JSON, Format
@@ -91,11 +92,11 @@ class PredictMiddleware:
         error = "unanswered"
         body = b""
         try:
-            _require_json_post(scope, headers)
+            formats = _choose(worker, format_, scope, headers)
             body = await self._intake.read(headers, receive)
-            asked, given, content = await self._predict(worker, format_, body, request_id.decode())
+            asked, given, content = await self._predict(worker, formats, body, request_id.decode())
             columns, answers, error = asked, given, ""
-            await _send(send, 200, content, _headers(format_.content_type, request_id, worker))
+            await _send(send, 200, content, _headers(formats[1].content_type, request_id, worker))
         except Refusal as refusal:
             error = client_error(refusal.status)
             await _send_refusal(send, refusal, request_id, worker)
@@ -109,26 +110,34 @@ class PredictMiddleware:
                 worker.tally.append(Seen(latency_ms, columns, answers, error, request_id, time.time()))
 
     async def _predict(
-        self, worker: Worker, format_: Format, body: bytes, request_id: str
+        self, worker: Worker, formats: tuple[Format, Format], body: bytes, request_id: str
     ) -> tuple[Columns, Answers, bytes]:
         if worker.quick and len(body) <= SMALL_BODY:
-            return worker.answer(format_, body, request_id)
+            return worker.answer(formats, body, request_id)
         if self._waiting >= MAX_WAITING:
             raise Refusal("Too many requests are waiting; try again in a moment.", status=429)
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(worker.threads, worker.answer, format_, body, request_id)
+            return await loop.run_in_executor(worker.threads, worker.answer, formats, body, request_id)
         finally:
             self._waiting -= 1
 
 
-def _require_json_post(scope: Scope, headers: Headers) -> None:
+def _choose(worker: Worker, format_: Format, scope: Scope, headers: Headers) -> tuple[Format, Format]:
+    """How the body is written, and how the answer is to be; Arrow stands beside the rows of `/predict` only."""
     if scope["method"] != "POST":
         raise Refusal(f"{scope['path']} takes POST.", status=405)
+    given = answer = format_
+    if format_ is worker.rows and ARROW_TYPE in headers.get(b"accept", b""):
+        answer = worker.arrow
     kind = headers.get(b"content-type", b"")
-    if kind not in JSON_TYPES and kind.replace(b" ", b"").lower() not in JSON_TYPES:
-        raise Refusal("Send the body as content-type: application/json.", status=415)
+    if kind not in JSON_TYPES and (kind := kind.replace(b" ", b"").lower()) not in JSON_TYPES:
+        if kind != ARROW_TYPE or format_ is not worker.rows:
+            also = f" or {ARROW_TYPE.decode()}" if format_ is worker.rows else ""
+            raise Refusal(f"Send the body as content-type: application/json{also}.", status=415)
+        given = worker.arrow
+    return given, answer
 
 
 def _headers(

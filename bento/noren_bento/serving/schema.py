@@ -56,7 +56,7 @@ class Schema:
         self.row: type[Any] = self._make_row()
         body = msgspec.defstruct("Body", [("rows", list[self.row])], forbid_unknown_fields=True)  # type: ignore[name-defined]
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(body)
-        self._as_matrix = all(column.kind == "number" for column in self.columns)
+        self.as_matrix = all(column.kind == "number" for column in self.columns)
         self._careful = any(column.categories and column.kind != "text" for column in self.columns)
         self._texts = [
             place for place, column in enumerate(self.columns) if column.kind in ("text", "datetime")
@@ -105,7 +105,7 @@ class Schema:
             return None
         if body.count(b":") != colons and not self._explains(body.count(b":") - colons, values):
             return None
-        if self._as_matrix:
+        if self.as_matrix:
             return MatrixColumns(self.names, np.array(values, dtype=np.float64))
         return self._gather(zip(*values, strict=True))
 

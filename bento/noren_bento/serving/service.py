@@ -75,7 +75,7 @@ def _make_class(folder: Path, signature: Signature, slot: Slot) -> type:
             if worker is None:
                 raise RuntimeError("the model is not loaded")
             body = msgspec.json.encode({"rows": [row.model_dump(by_alias=True) for row in rows]})
-            _, _, content = worker.answer(worker.rows, body, os.urandom(16).hex())
+            _, _, content = worker.answer((worker.rows, worker.rows), body, os.urandom(16).hex())
             return msgspec.json.decode(content)
 
         @bentoml.on_shutdown  # type: ignore[untyped-decorator]

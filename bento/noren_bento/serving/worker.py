@@ -11,6 +11,7 @@ import msgspec
 
 from noren_bento.profile.window import Layout
 from noren_bento.serving.answers import Answers
+from noren_bento.serving.arrow.format import ArrowFormat
 from noren_bento.serving.columns import Columns
 from noren_bento.serving.counts import CountFile, read_counts, read_peak
 from noren_bento.serving.formats import Format, MlflowFormat, RowsFormat
@@ -40,6 +41,8 @@ class Worker:
         self.rows = RowsFormat(self.schema, self.version)
         self.formats: dict[str, Format] = {"/predict": self.rows, "/invocations": MlflowFormat(self.schema)}
         """How each route's rows and answers are written."""
+        self.arrow = ArrowFormat(self.schema, self.version)
+        """What `/predict` takes and gives instead where a request asks for it."""
         self.version_header = (b"x-noren-version", self.version.encode())
         self._layout = Layout(self.predictor.profile)
         self._log = (
@@ -62,17 +65,19 @@ class Worker:
             taken = (time.perf_counter() - began) * 1000
         return taken
 
-    def answer(self, format_: Format, body: bytes, request_id: str) -> tuple[Columns, Answers, bytes]:
+    def answer(
+        self, formats: tuple[Format, Format], body: bytes, request_id: str
+    ) -> tuple[Columns, Answers, bytes]:
         """Return the rows that a body holds, their answers, and the answers' body; raises Refusal or ModelError.
 
-        Watched: a call that never ends ends the worker.
+        The first format is the body's, the second its answer's. Watched: a call that never ends ends the worker.
         """
         me = threading.get_ident()
         self.running[me] = time.monotonic()
         try:
-            columns = format_.decode(body)
+            columns = formats[0].decode(body)
             answers = self.predictor.predict(columns)
-            return columns, answers, format_.encode(answers, request_id)
+            return columns, answers, formats[1].encode(answers, request_id)
         finally:
             del self.running[me]
 

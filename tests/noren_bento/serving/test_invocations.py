@@ -182,7 +182,7 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_answers_are_those_of_mlflows_own_server(mlflow_server: Any, tmp_path: Path) -> None:
     client, model = mlflow_server
     X, y = numbers()
-    worker = Worker(write_folder(tmp_path / "model", model, X, y, compiled=False), counts=tmp_path / "counts")
+    worker = Worker(write_folder(tmp_path / "model", model, X, y, steps=()), counts=tmp_path / "counts")
     head = X.head(5)
     for document in (
         {"dataframe_split": head.to_dict(orient="split")},
