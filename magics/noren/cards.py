@@ -36,7 +36,7 @@ def build_card(build: Any) -> str:
     return card(
         f"{build.version} built as {build.bento}",
         [
-            ("answers with", "ONNX Runtime" if build.runtime == "onnx" else "scikit-learn"),
+            ("answers with", build.engine),
             ("because", build.because),
             ("size", f"{build.bytes / 1e6:.1f} MB"),
             ("where", str(build.path)),

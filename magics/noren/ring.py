@@ -249,8 +249,7 @@ class Ring:
     def _built(self, folded: Folded, version: ModelVersion) -> Build:
         with self.stages.running("build"):
             build = self.build(version)
-            words = "ONNX Runtime" if build.runtime == "onnx" else "scikit-learn"
-            self.stages.detail("build", words)
+            self.stages.detail("build", build.engine)
         return build
 
     def _validated(self, folded: Folded, build: Build, task: Task) -> None:

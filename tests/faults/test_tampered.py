@@ -230,7 +230,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     given: Any = {"train": (X, y), "test": (X, y), "with_modules": [root / f"{OWN}.py"]}
     version = tag_model(model, "tampered", settings=settings, **given)
     files = ModelStore(settings).files(version)
-    bento = write_folder(root / "bento" / "model", model, X, y, compiled=False)
+    bento = write_folder(root / "bento" / "model", model, X, y, steps=())
     (bento / "modules").mkdir()
     (bento / "modules" / f"{OWN}.py").write_text(SOURCE)
     manifest = read_manifest(bento)

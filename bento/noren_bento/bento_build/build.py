@@ -14,7 +14,7 @@ import msgspec
 
 from noren_bento.bento_build.closure import ROOT, find_closure
 from noren_bento.bento_build.package import Order, Packer
-from noren_bento.bento_build.requirements import ONNX, ORIGINAL, SERVING, pin_requirements
+from noren_bento.bento_build.requirements import ENGINES, SERVING, pin_requirements
 from noren_bento.bento_build.tag import tag_of
 from noren_bento.compile.compiled import Compiled
 from noren_bento.compile.runtime import compile_model
@@ -39,6 +39,14 @@ from noren_bento.tagging.serialise import FILES
 from noren_bento.tagging.version_files import VersionFiles
 
 REPLAY_ROWS = 400
+WITH_MODEL = ("arrays", "sklearn")
+"""Runtimes that are the model itself, whose file travels in the bento."""
+ENGINE_WORDS = {
+    "exact": "numpy alone",
+    "onnx": "ONNX Runtime",
+    "arrays": "scikit-learn on arrays",
+    "sklearn": "scikit-learn on a DataFrame",
+}
 SERVICE = '''"""Written by Noren: the service of one model version."""
 
 from pathlib import Path
@@ -60,13 +68,21 @@ class Build:
     path: Path
     """The bento's folder."""
     runtime: str
-    """`onnx` or `sklearn`."""
+    """What answers: `exact`, `onnx`, `arrays` or `sklearn`."""
     because: str
     """One sentence: why this runtime."""
     bytes: int
     """Size of the bento's folder."""
     speedup: float | None = None
-    """How many times faster one row is answered than by the original; None where the original answers."""
+    """How many times faster one row is answered than by the original; None where that is what answers."""
+
+    @property
+    def engine(self) -> str:
+        """What answers, in words, and how much faster than the original."""
+        faster = (
+            f", {self.speedup:,.0f}× faster than the original" if self.speedup and self.speedup >= 2 else ""
+        )
+        return ENGINE_WORDS[self.runtime] + faster
 
 
 def build_bento(files: VersionFiles, *, settings: Settings, progress: Progress | None = None) -> Build:
@@ -108,7 +124,7 @@ def _write_model(files: VersionFiles, version: ModelVersion, folder: Path, say: 
         import_from=tuple({module.parent for module in modules}),
     )
     serialisation = files.manifest.serialisation
-    if compiled.runtime == "sklearn":
+    if compiled.runtime in WITH_MODEL:
         shutil.copy2(files.path / FILES[serialisation], folder)
         copy_modules(modules, folder / MODULES)
     (folder / PROFILE).write_bytes(profile_to_json(files.profile()))
@@ -127,7 +143,7 @@ def _manifest(
         runtime=compiled.runtime,
         because=compiled.because,
         files=files,
-        serialisation=serialisation if compiled.runtime == "sklearn" else None,
+        serialisation=serialisation if compiled.runtime in WITH_MODEL else None,
         missing_text=compiled.missing_text,
         closed=compiled.closed,
         speedup=compiled.speedup,
@@ -146,12 +162,18 @@ def _write_code(source: Path) -> None:
 
 
 def _order(version: ModelVersion, tag: str, manifest: Manifest, source: Path) -> Order:
-    original = manifest.runtime == "sklearn"
-    requirements = pin_requirements(
-        (*SERVING, *(ORIGINAL if original else ONNX)), version.requirements if original else ()
-    )
+    requirements = pin_requirements((*SERVING, *ENGINES[manifest.runtime]), _pins_of_model(version, manifest))
     name, _, number = tag.partition(":")
     return Order(str(source), name, number, {"noren.runtime": manifest.runtime}, requirements)
+
+
+def _pins_of_model(version: ModelVersion, manifest: Manifest) -> tuple[str, ...]:
+    """What was recorded at tag time, as far as the engine needs it: on arrays only a user's module may need pandas."""
+    if manifest.runtime not in WITH_MODEL:
+        return ()
+    own = any(name.startswith(f"{MODULES}/") for name in manifest.files)
+    unused = "pandas" if manifest.runtime == "arrays" and not own else ""
+    return tuple(pin for pin in version.requirements if pin.partition("==")[0] != unused)
 
 
 def _move_in(packed: Path, path: Path) -> None:

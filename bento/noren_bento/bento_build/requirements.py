@@ -10,10 +10,16 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from noren_bento.errors import NorenError
+from noren_bento.serving.manifest import Runtime
 
 SERVING = ("bentoml", "httptools", "msgspec", "numpy", "uvloop")
-ONNX = ("onnxruntime",)
-ORIGINAL = ("cloudpickle", "pandas", "scikit-learn", "skops")
+ENGINES: dict[Runtime, tuple[str, ...]] = {
+    "exact": (),
+    "onnx": ("onnxruntime",),
+    "arrays": ("cloudpickle", "scikit-learn", "skops"),
+    "sklearn": ("cloudpickle", "pandas", "scikit-learn", "skops"),
+}
+"""What each engine imports beyond `SERVING`."""
 
 
 def pin_requirements(names: Iterable[str], given: Iterable[str] = ()) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ class Compiled:
 
     runtime: Runtime
     because: str
-    """One sentence: how equal and how much faster, or what kept the original."""
+    """One sentence: how equal it is, on how many rows, and why no quicker engine answers."""
     speedup: float | None = None
     """How many times faster one row is answered than by the original; None where the original answers."""
     missing_text: str = ""

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from noren_bento.compile.portable import make_portable, parts_of, restore_missing_codes
+from noren_bento.compile.refusal import PassedOverError
 from noren_bento.compile.tree_nodes import cast_around_trees, restore_missing, restore_precision
 from noren_bento.release.version import Column, Signature
 from noren_bento.serving.columns import NUMERIC
@@ -33,21 +34,28 @@ class Form:
 
 
 def choose_forms(model: Any, signature: Signature) -> tuple[Form, ...]:
-    """The forms worth trying, most promising first; none for what cannot be written as a graph at all.
+    """The forms worth trying, most promising first; raises PassedOverError for what cannot be a graph at all.
 
     Float64 comes first: float32 flips labels where features are large or nearly equal. Trees cast their input to
     float32 themselves, and so do their float64 graphs (casts.py).
     """
-    if any(column.kind == "datetime" or column.dtype == "category" for column in signature.columns):
-        return ()
-    if signature.targets or signature.container not in ("frame", "array"):
-        return ()
-    if {type(part).__name__ for part in parts_of(model)} & set(REFUSED):
-        return ()
+    if reason := _why_not(model, signature):
+        raise PassedOverError(reason)
     numeric = all(column.kind in NUMERIC for column in signature.columns)
     by_name = any(type(part).__name__ == "ColumnTransformer" for part in parts_of(model))
     inputs: Literal["matrix", "columns"] = "matrix" if numeric and not by_name else "columns"
     return Form(inputs, "float64"), Form(inputs, "float32")
+
+
+def _why_not(model: Any, signature: Signature) -> str:
+    if any(column.kind == "datetime" or column.dtype == "category" for column in signature.columns):
+        return "there is no graph for columns of dates or of pandas' categories"
+    if signature.targets:
+        return "there is no graph for several targets"
+    if signature.container not in ("frame", "array"):
+        return f"there is no graph that takes a {signature.container}"
+    found = {type(part).__name__ for part in parts_of(model)} & set(REFUSED)
+    return f"the converter would lose the threshold of {found.pop()}" if found else ""
 
 
 def convert(model: Any, signature: Signature, form: Form) -> bytes:

@@ -1,4 +1,4 @@
-"""Which runtime answers for a model: a graph that was proven equal and is faster, else the original."""
+"""Which runtime answers for a model: the first step of the ladder that was proven equal, else the original."""
 
 # ruff: noqa: PLC0415 -- heavy libraries are imported where they are used
 
@@ -16,12 +16,15 @@ import msgspec
 from noren_bento.compile.compiled import Compiled
 from noren_bento.errors import NorenError
 from noren_bento.release.version import Signature
+from noren_bento.serving.manifest import GRAPH
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COMPILE_SECONDS = 60.0
 """Conversions of some models do not end."""
+PROOF_SECONDS = 300.0
+"""What the second try may take: it converts nothing, but the model itself may be slow."""
 
 
 def compile_model(
@@ -33,10 +36,10 @@ def compile_model(
     import_from: tuple[Path, ...] = (),
     seconds: float = COMPILE_SECONDS,
 ) -> Compiled:
-    """Write `model.onnx` into the folder where a graph answers exactly as the model does; say which runtime answers.
+    """Write what answers for the model, and its proof, into the folder; say which runtime it is.
 
-    Conversion and proof run in a process of their own, which ends after `seconds`: what does not end, crashes or
-    differs leaves the original. `import_from` are folders that the model's own modules are imported from.
+    Conversion and proof run in a process of their own. Where that does not end within `seconds`, or crashes, it is
+    asked once more without ONNX. `import_from` are folders that the model's own modules are imported from.
     """
     import cloudpickle
 
@@ -44,14 +47,18 @@ def compile_model(
         task = Path(work) / "task.pkl"
         # Our own file in a private folder, read back by our own child: nothing foreign is unpickled.
         task.write_bytes(cloudpickle.dumps((model, signature, reference)))
-        result = _run(task, folder, import_from, seconds)
-    if isinstance(result, str):
-        (folder / "model.onnx").unlink(missing_ok=True)
-        return Compiled("sklearn", f"the original answers: {result}")
-    return result
+        outcome = _run(task, folder, import_from, seconds)
+        if isinstance(outcome, str):
+            (folder / GRAPH).unlink(missing_ok=True)
+            outcome = _run(task, folder, import_from, PROOF_SECONDS, without_onnx=outcome)
+    if isinstance(outcome, str):
+        raise NorenError(f"The model could not be asked in a process of its own: {outcome}.")
+    return outcome
 
 
-def _run(task: Path, folder: Path, import_from: tuple[Path, ...], seconds: float) -> Compiled | str:
+def _run(
+    task: Path, folder: Path, import_from: tuple[Path, ...], seconds: float, *, without_onnx: str = ""
+) -> Compiled | str:
     command = [sys.executable, "-m", "noren_bento.compile.child", str(task), str(folder)]
     paths = [*map(str, import_from), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {
@@ -61,14 +68,16 @@ def _run(task: Path, folder: Path, import_from: tuple[Path, ...], seconds: float
         "PYTHONDONTWRITEBYTECODE": "1",  # a version's folder holds what is listed, and no caches
         "PYTHONWARNINGS": "ignore",
     }
+    command += [without_onnx] if without_onnx else []
+    what = "its proof" if without_onnx else "its conversion to ONNX"
     try:
         done = subprocess.run(command, env=environment, capture_output=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
-        return f"its conversion to ONNX did not end within {seconds:.0f} s"
+        return f"{what} did not end within {seconds:.0f} s"
     if done.returncode == 0:
         return msgspec.json.decode(done.stdout, type=Compiled)
     if done.returncode < 0:
-        return f"its conversion to ONNX was ended by signal {-done.returncode}"
+        return f"{what} was ended by signal {-done.returncode}"
     raise NorenError(
         "The model could not be asked in a process of its own: "
         f"{_last_line(done.stderr)}. If it uses modules of yours, name them with --with."

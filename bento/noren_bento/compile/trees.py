@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,14 @@ HISTOGRAM = "sklearn.ensemble._hist_gradient_boosting"
 """Histogram boosting compares float64; all other trees of scikit-learn round their input to float32 first."""
 FORESTS = ("sklearn.tree", "sklearn.ensemble._forest")
 ROUNDING = (*FORESTS, "sklearn.ensemble._gb", "sklearn.ensemble._iforest")
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Where a tree compares one feature with a threshold."""
+
+    feature: int
+    threshold: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +93,33 @@ def round_input(parts: Iterable[Any]) -> set[bool]:
     return {
         not module.startswith(HISTOGRAM) for module in modules if module.startswith((*ROUNDING, HISTOGRAM))
     }
+
+
+def find_splits(parts: Iterable[Any], features: int) -> list[Split]:
+    """The splits of all trees among the parts, those nearest to the roots first.
+
+    Splits of features that the columns are not themselves, as behind a scaler, stand for thresholds all the same.
+    """
+    found: dict[Split, int] = {}
+    for feature, threshold, place in _splits_of(parts):
+        if feature < features:
+            split = Split(feature, threshold)
+            found[split] = min(place, found.get(split, place))
+    return sorted(found, key=lambda split: found[split])
+
+
+def _splits_of(parts: Iterable[Any]) -> Iterator[tuple[int, float, int]]:
+    """Feature, threshold and the split's number in its tree, which rises with its depth."""
+    for part in parts:
+        if hasattr(part, "_predictors"):
+            for predictor in (one for iteration in part._predictors for one in iteration):
+                nodes = predictor.nodes
+                inner = np.flatnonzero((nodes["is_leaf"] == 0) & (nodes["is_categorical"] == 0))
+                pairs = zip(nodes["feature_idx"][inner], nodes["num_threshold"][inner], inner, strict=True)
+                yield from ((int(feature), float(value), int(place)) for feature, value, place in pairs)
+        for one in np.ravel(np.array(getattr(part, "estimators_", [part]), dtype=object)):
+            tree = getattr(one, "tree_", None)
+            if tree is not None and hasattr(tree, "children_left"):
+                inner = np.flatnonzero(tree.children_left >= 0)
+                pairs = zip(tree.feature[inner], tree.threshold[inner], inner, strict=True)
+                yield from ((int(feature), float(value), int(place)) for feature, value, place in pairs)

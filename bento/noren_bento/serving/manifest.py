@@ -20,7 +20,8 @@ PROFILE = "profile.json"
 REPLAY = "replay.json"
 MODULES = "modules"
 
-Runtime = Literal["onnx", "sklearn"]
+Runtime = Literal["exact", "onnx", "arrays", "sklearn"]
+"""What answers: a program in numpy, a graph in ONNX Runtime, the original on arrays, the original on a DataFrame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Manifest:
     files: dict[str, str]
     """SHA-256 (hex) of each file of the folder, by its path inside it."""
     serialisation: Literal["skops", "cloudpickle"] | None = None
-    """How the original's file was written; None where the graph answers and the original stayed at home."""
+    """How the original's file was written; None where a graph or a program answers and the original stayed at home."""
     missing_text: str = ""
     """What a graph is given for missing text, since ONNX strings cannot be missing."""
     closed: dict[str, tuple[str, ...]] = field(default_factory=dict)

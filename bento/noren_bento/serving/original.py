@@ -1,4 +1,4 @@
-"""Original: the fitted model itself, for what cannot be compiled. The only place in serving that needs pandas."""
+"""Original: the fitted model itself, on a DataFrame. The only place in serving that needs pandas."""
 
 from __future__ import annotations
 
@@ -20,35 +20,17 @@ class Original:
     def __init__(self, model: Any, signature: Signature) -> None:
         self._model = model
         self._signature = signature
-        self._names = signature.names()
-        self._numeric = all(column.kind in NUMERIC for column in signature.columns)
-        _use_one_job(model)
+        use_one_job(model)
 
-    def _input(self, columns: Columns) -> Any:
-        if self._signature.container not in ("array", "sparse"):
-            return contain(frame_of_columns(columns, self._signature), self._signature)
-        if self._numeric:
-            matrix = self._as_fitted(as_matrix(columns, self._names))
-            return matrix if self._signature.container == "array" else self._as_sparse(matrix)
-        array = np.column_stack([columns[name].astype(object) for name in self._names])
-        array[np.array([[value is None for value in row] for row in array.tolist()])] = np.nan
-        return array
-
-    def _as_fitted(self, matrix: NDArray[np.float64]) -> NDArray[Any]:
-        """The dtype of the fitted array; floats where it is integers, which have no missing value."""
-        dtype = np.dtype(self._signature.columns[0].dtype)
-        if dtype.kind in "iub" and np.isnan(matrix).any():
-            return matrix
-        return matrix.astype(dtype, copy=False)
-
-    def _as_sparse(self, matrix: NDArray[Any]) -> Any:
-        from scipy.sparse import csr_matrix  # noqa: PLC0415 -- only where a model was fitted on one
-
-        return csr_matrix(matrix)
+    def make_input(self, columns: Columns) -> Any:
+        """What the model is given for these rows."""
+        if self._signature.container in ("array", "sparse"):
+            return make_array(columns, self._signature)
+        return contain(frame_of_columns(columns, self._signature), self._signature)
 
     def predict(self, columns: Columns) -> Answers:
         """Answer the rows; whatever the model raises comes through."""
-        given = self._input(columns)
+        given = self.make_input(columns)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             predictions = flat_predictions(self._model.predict(given))
@@ -58,13 +40,39 @@ class Original:
         return Answers(predictions, np.asarray(probabilities, dtype=np.float64))
 
 
+def make_array(columns: Columns, signature: Signature) -> Any:
+    """The rows as the array or sparse matrix that a model was fitted on."""
+    names = signature.names()
+    if not all(column.kind in NUMERIC for column in signature.columns):
+        return make_objects(columns, names)
+    matrix = as_matrix(columns, names)
+    dtype = np.dtype(signature.columns[0].dtype)
+    # Floats where the array was of integers, which have no missing value.
+    if dtype.kind not in "iub" or not np.isnan(matrix).any():
+        matrix = matrix.astype(dtype, copy=False)
+    return matrix if signature.container == "array" else _as_sparse(matrix)
+
+
+def make_objects(columns: Columns, names: tuple[str, ...]) -> NDArray[Any]:
+    """The rows as an array of objects, NaN where a value is missing."""
+    array = np.column_stack([columns[name].astype(object) for name in names])
+    array[np.array([[value is None for value in row] for row in array.tolist()])] = np.nan
+    return array
+
+
+def _as_sparse(matrix: NDArray[Any]) -> Any:
+    from scipy.sparse import csr_matrix  # noqa: PLC0415 -- only where a model was fitted on one
+
+    return csr_matrix(matrix)
+
+
 def flat_predictions(predictions: Any) -> NDArray[Any]:
     """Return what `predict` gave as a dense array, of shape (rows,) where there is one target."""
     array = np.asarray(predictions.toarray() if hasattr(predictions, "toarray") else predictions)
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
-def _use_one_job(model: Any) -> None:
+def use_one_job(model: Any) -> None:
     """Starting threads costs more than the prediction of a row; scikit-learn's answers do not depend on it."""
     if not hasattr(model, "get_params") or not hasattr(model, "set_params"):
         return

@@ -11,7 +11,9 @@ from noren_bento.errors import NorenError
 from noren_bento.profile.profile import Profile, profile_from_json
 from noren_bento.release.version import Signature
 from noren_bento.serving.answers import Answers, ModelError, require_finite
+from noren_bento.serving.arrays import Arrays
 from noren_bento.serving.columns import Columns, columns_of_frame, count_rows
+from noren_bento.serving.exact.engine import load_exact
 from noren_bento.serving.graph import Graph
 from noren_bento.serving.manifest import (
     GRAPH,
@@ -22,6 +24,8 @@ from noren_bento.serving.manifest import (
     require_untouched,
 )
 from noren_bento.serving.original import Original
+from noren_bento.serving.proof import read_proof, require_proven
+from noren_bento.serving.schema import Schema
 from noren_bento.tagging.modules import make_importable
 from noren_bento.tagging.serialise import FILES, read_model
 
@@ -33,7 +37,7 @@ MODEL_FOLDER = Path("src") / "model"
 
 
 class Runtime(Protocol):
-    """What answers: the compiled graph or the original model."""
+    """What answers: a program, a compiled graph or the original model."""
 
     def predict(self, columns: Columns) -> Answers:
         """Answer the rows."""
@@ -81,23 +85,39 @@ def predictor_of_bento(bento_path: Path) -> Predictor:
 
 
 def load_predictor(folder: Path) -> Predictor:
-    """Check every file of a model folder against its manifest, then load it; raises NorenError where one differs."""
+    """Check every file of a model folder against its manifest, then load it, and let it answer its packaged rows.
+
+    Raises NorenError where a file differs, or where an answer is not the one that was proven at build time.
+    """
     manifest = read_manifest(folder)
     require_untouched(folder, manifest)
     profile = profile_from_json((folder / PROFILE).read_bytes())
-    return Predictor(manifest, profile, _load_runtime(folder, manifest))
+    predictor = Predictor(manifest, profile, _load_runtime(folder, manifest))
+    _require_proven(folder, predictor)
+    return predictor
 
 
 def _load_runtime(folder: Path, manifest: Manifest) -> Runtime:
     signature = manifest.version.signature
-    if manifest.serialisation is None:
+    if manifest.runtime == "exact":
+        return load_exact(folder, signature)
+    if manifest.runtime == "onnx":
         return Graph(folder / GRAPH, signature, missing_text=manifest.missing_text)
-    file = FILES[manifest.serialisation]
-    if file not in manifest.files:
-        raise NorenError(f"{folder} lists no {file}, in which its model should be. Build the version again.")
+    if manifest.serialisation is None or (file := FILES[manifest.serialisation]) not in manifest.files:
+        raise NorenError(f"{folder} lists no file in which its model should be. Build the version again.")
     own = make_importable(folder, manifest.files)
     model = read_model(folder, manifest.serialisation, sha256=manifest.files[file], own_modules=own)
-    return Original(model, signature)
+    return Arrays(model, signature) if manifest.runtime == "arrays" else Original(model, signature)
+
+
+def _require_proven(folder: Path, predictor: Predictor) -> None:
+    """All packaged rows at once, and the first alone: what answers one row is not always what answers many."""
+    proof = read_proof(folder)
+    schema = Schema(predictor.signature, closed=predictor.manifest.closed)
+    for rows in (proof.rows, proof.rows[:1]):
+        if rows:
+            columns = schema.decode(msgspec.json.encode({"rows": rows}))
+            require_proven(proof, columns, predictor.predict(columns))
 
 
 def read_replay(folder: Path) -> list[dict[str, Any]]:

@@ -23,7 +23,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from noren_bento.compile.child import prove
+from noren_bento.compile.compiled import Compiled
+from noren_bento.compile.ladder import climb
+from noren_bento.release.version import Signature
 from noren_bento.serving.columns import columns_of_frame
 from noren_bento.serving.graph import Graph
 from noren_bento.serving.original import Original
@@ -36,6 +38,10 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # the converter's own
 def compiled(model: Any, X: pd.DataFrame, y: Any, folder: Any) -> Any:
     model.fit(X, y)
     return prove(model, read_signature(model, X, X, y), X, folder)
+
+
+def prove(model: Any, signature: Signature, reference: pd.DataFrame, folder: Any) -> Compiled:
+    return climb(model, signature, reference, folder, steps=["onnx"])
 
 
 @pytest.mark.parametrize(

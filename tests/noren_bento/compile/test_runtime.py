@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -13,35 +15,43 @@ from sklearn.preprocessing import OneHotEncoder, PowerTransformer, StandardScale
 
 from noren_bento.compile.runtime import compile_model
 from noren_bento.errors import NorenError
+from noren_bento.serving.comparison import finite_rows
+from noren_bento.serving.graph import Graph
+from noren_bento.serving.proof import read_proof
 from noren_bento.tagging.signature import read_signature
 from tests.noren_bento.builds import SHARED_DATA, numbers
 
 pytestmark = pytest.mark.slow
 
 
-def test_a_model_that_raises_on_zero_is_answered_by_the_original(tmp_path: Any) -> None:
+def test_where_a_model_raises_on_zero_what_answers_gives_no_answer_either(tmp_path: Any) -> None:
     X, y = numbers()
     X = X.abs() + 1
     model = make_pipeline(PowerTransformer(method="box-cox"), LogisticRegression()).fit(X, y)
-    outcome = compile_model(model, read_signature(model, X, X, y), X, tmp_path)
-    assert outcome.runtime == "sklearn"
-    assert "the original raises on a row that fits its signature (n0=0.0" in outcome.because
-    assert not list(tmp_path.iterdir())
+    signature = read_signature(model, X, X, y)
+    outcome = compile_model(model, signature, X, tmp_path)
+    assert outcome.runtime == "onnx", outcome.because
+    assert read_proof(tmp_path).refused_rows > 0
+    graph = Graph(tmp_path / "model.onnx", signature)
+    for value in (0.0, -1.0):
+        given = graph.predict({name: np.array([value]) for name in X})
+        assert not finite_rows(given).any()
 
 
 def test_a_model_without_a_converter_is_answered_by_the_original(tmp_path: Any) -> None:
     X, y = numbers()
     model = DummyClassifier().fit(X, y)
     outcome = compile_model(model, read_signature(model, X, X, y), X, tmp_path)
-    assert outcome.runtime == "sklearn"
-    assert outcome.because
+    assert outcome.runtime == "arrays"
+    assert "not onnx: " in outcome.because
 
 
 def test_a_conversion_that_does_not_end_leaves_the_original(tmp_path: Any) -> None:
     X, y = numbers()
-    model = LogisticRegression().fit(X, y)
+    model = RandomForestClassifier(5).fit(X, y)
     outcome = compile_model(model, read_signature(model, X, X, y), X, tmp_path, seconds=0.05)
-    assert outcome.because == "the original answers: its conversion to ONNX did not end within 0 s"
+    assert outcome.runtime == "arrays"
+    assert "not onnx: its conversion to ONNX did not end within 0 s" in outcome.because
 
 
 def test_a_model_of_a_module_that_is_not_there_is_an_error_with_the_fix(
@@ -75,5 +85,5 @@ def test_the_census_pipeline_is_compiled(tmp_path: Any) -> None:
     parts = make_column_transformer((StandardScaler(), numeric), (encode, text))
     model = make_pipeline(parts, LogisticRegression(max_iter=500)).fit(X, y)
     outcome = compile_model(model, read_signature(model, X, X, y), X, tmp_path)
-    assert outcome.runtime == "onnx", outcome.because
+    assert outcome.runtime == "exact", outcome.because
     assert outcome.speedup

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,31 +12,35 @@ import numpy as np
 import pandas as pd
 import skops.io
 
-from noren_bento.compile.child import prove
+from noren_bento.compile.ladder import STEPS, climb
 from noren_bento.profile.build import build_profile
 from noren_bento.profile.profile import profile_to_json
 from noren_bento.release.version import ModelVersion
 from noren_bento.serving.columns import columns_of_frame
-from noren_bento.serving.manifest import PROFILE, REPLAY, Manifest, hash_files, write_manifest
+from noren_bento.serving.manifest import PROFILE, REPLAY, Manifest, Runtime, hash_files, write_manifest
 from noren_bento.serving.original import Original
 from noren_bento.serving.rows import rows_of_columns
 from noren_bento.tagging.signature import read_signature
 
 
 def write_folder(
-    folder: Path, model: Any, X: pd.DataFrame, y: Any, *, name: str = "churn", compiled: bool = True
+    folder: Path,
+    model: Any,
+    X: pd.DataFrame,
+    y: Any,
+    *,
+    name: str = "churn",
+    steps: Collection[Runtime] = STEPS,
 ) -> Path:
-    """Write a fitted model as version 1, compiled or with skops."""
+    """Write a fitted model as version 1: the first of these steps of the ladder, or with skops."""
     folder.mkdir(parents=True, exist_ok=True)
     signature = read_signature(model, X, X, y)
     columns = columns_of_frame(X, signature)
-    outcome = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the converter's own
-        if compiled:
-            outcome = prove(model, signature, X, folder)
-            assert outcome.runtime == "onnx", outcome.because
-        else:
+        outcome = climb(model, signature, X, folder, steps=steps)
+        original = outcome.runtime in ("arrays", "sklearn")
+        if original:
             skops.io.dump(model, folder / "model.skops")
         answers = Original(model, signature).predict(columns)
     profile = build_profile(
@@ -46,12 +51,12 @@ def write_folder(
     (folder / REPLAY).write_bytes(msgspec.json.encode({"rows": rows}))
     manifest = Manifest(
         version=ModelVersion(name, 1, "ab" * 32, signature),
-        runtime="onnx" if outcome else "sklearn",
+        runtime=outcome.runtime,
         because="",
         files=hash_files(folder),
-        serialisation=None if outcome else "skops",
-        missing_text=outcome.missing_text if outcome else "",
-        closed=outcome.closed if outcome else {},
+        serialisation="skops" if original else None,
+        missing_text=outcome.missing_text,
+        closed=outcome.closed,
     )
     write_manifest(folder, manifest)
     return folder

@@ -159,7 +159,7 @@ def test_version_and_metrics_are_answered(worker: Worker) -> None:
     assert ask(worker, "GET", "/version").json() == {
         "model": "churn/1",
         "digest": "ab" * 32,
-        "runtime": "onnx",
+        "runtime": "exact",
     }
     ask(worker, "POST", "/predict", json={"rows": [ROW]})
     page = ask(worker, "GET", "/metrics")

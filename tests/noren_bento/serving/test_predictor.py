@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from noren_bento.errors import NorenError
 from noren_bento.profile.profile import Profile
 from noren_bento.serving.answers import Answers, ModelError
-from noren_bento.serving.manifest import read_manifest
+from noren_bento.serving.manifest import hash_files, read_manifest, write_manifest
 from noren_bento.serving.predictor import Predictor, load_predictor
 from tests.noren_bento.builds import numbers, people
 from tests.noren_bento.serving.folders import write_folder
@@ -25,11 +26,12 @@ def pipeline() -> Any:
     return make_pipeline(parts, LogisticRegression())
 
 
-@pytest.mark.parametrize("compiled", [True, False])
-def test_a_loaded_version_answers_like_the_model(compiled: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("runtime", ["exact", "onnx", "arrays", "sklearn"])
+def test_a_loaded_version_answers_like_the_model(runtime: Any, tmp_path: Path) -> None:
     X, y = people()
     model = pipeline().fit(X, y)
-    predictor = load_predictor(write_folder(tmp_path / "model", model, X, y, compiled=compiled))
+    predictor = load_predictor(write_folder(tmp_path / "model", model, X, y, steps=[runtime]))
+    assert predictor.manifest.runtime == runtime
     answers = predictor.predict_frame(X[X.columns[::-1]])
     assert (answers.predictions == model.predict(X)).all()
     assert answers.probabilities is not None
@@ -37,7 +39,7 @@ def test_a_loaded_version_answers_like_the_model(compiled: bool, tmp_path: Path)
     assert (predictor.version, predictor.digest) == ("churn/1", "ab" * 32)
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "profile.json", "replay.json"])
+@pytest.mark.parametrize("name", ["exact.json", "exact.npz", "proof.json", "profile.json", "replay.json"])
 def test_a_changed_file_is_refused_before_anything_is_loaded(name: str, tmp_path: Path) -> None:
     X, y = numbers()
     folder = write_folder(tmp_path / "model", LogisticRegression().fit(X, y), X, y)
@@ -45,6 +47,19 @@ def test_a_changed_file_is_refused_before_anything_is_loaded(name: str, tmp_path
     content[len(content) // 2] ^= 1
     (folder / name).write_bytes(content)
     with pytest.raises(NorenError, match=f"{name} is not the file that was built for churn/1"):
+        load_predictor(folder)
+
+
+def test_an_engine_that_answers_otherwise_here_than_at_build_time_is_not_ready(tmp_path: Path) -> None:
+    X, y = numbers()
+    folder = write_folder(tmp_path / "model", LogisticRegression().fit(X, y), X, y)
+    other = write_folder(tmp_path / "other", LogisticRegression(C=1e-4).fit(X, y), X, y)
+    (other / "exact.npz").replace(folder / "exact.npz")
+    manifest = read_manifest(folder)
+    write_manifest(folder, replace(manifest, files=hash_files(folder)))
+    with pytest.raises(
+        NorenError, match=r"\(exact, numpy\) answers its packaged rows otherwise here.*labels differ"
+    ):
         load_predictor(folder)
 
 

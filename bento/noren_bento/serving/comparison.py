@@ -1,0 +1,114 @@
+"""Comparison: whether two engines' answers to the same rows are equal, and by how much they differ."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noren_bento.serving.answers import Answers
+
+PROBABILITY_TOLERANCE = 1e-5
+"""Largest difference of a probability."""
+VALUE_TOLERANCE = 1e-5
+"""Largest difference of a value, relative to the larger of the value and the reference's median magnitude."""
+
+
+def compare(expected: Answers, given: Answers, *, scale: float = 0.0) -> str | None:
+    """Labels must be equal, probabilities and values within their tolerances.
+
+    Rows that are answered with what is not finite are the model's error, whatever it is exactly: they must be so in
+    both.
+
+    >>> compare(Answers(np.array([1.0, 2.0])), Answers(np.array([1.0, 2.1])))
+    '1 of 2 values differ, by up to 0.048 relative'
+    """
+    if difference := compare_shapes(expected, given):
+        return difference
+    finite = finite_rows(expected)
+    if not np.array_equal(finite, finite_rows(given)):
+        return "values that are not finite differ"
+    left, right = expected.predictions[finite], given.predictions[finite]
+    if left.dtype.kind == "f":
+        relative = _relative(left, right, scale)
+        wrong = int(np.sum(relative > VALUE_TOLERANCE))
+        if wrong:
+            return f"{wrong} of {left.size} values differ, by up to {relative.max():.2g} relative"
+    elif flips := int(np.sum(left != right)):
+        return f"{flips} of {left.size} labels differ"
+    if expected.probabilities is None or given.probabilities is None:
+        return None
+    worst = _worst(expected.probabilities[finite], given.probabilities[finite])
+    return None if worst <= PROBABILITY_TOLERANCE else f"probabilities differ by up to {worst:.2g}"
+
+
+def compare_bits(expected: Answers, given: Answers) -> str | None:
+    """Say where answers differ, be it in the last bit, or None."""
+    if difference := compare_shapes(expected, given):
+        return difference
+    finite = finite_rows(expected)
+    if not np.array_equal(finite, finite_rows(given)):
+        return "values that are not finite differ"
+    flips = int(np.sum(expected.predictions[finite] != given.predictions[finite]))
+    if flips:
+        kind = "values" if expected.predictions.dtype.kind == "f" else "labels"
+        return f"{flips} of {expected.predictions.size} {kind} differ by {largest_difference(expected, given):.2g}"
+    if expected.probabilities is None or given.probabilities is None:
+        return None
+    if (expected.probabilities[finite] != given.probabilities[finite]).any():
+        return f"probabilities differ by {largest_difference(expected, given):.2g}"
+    return None
+
+
+def compare_shapes(expected: Answers, given: Answers) -> str | None:
+    """Say where shapes or types differ, or None."""
+    left, right = expected.predictions, given.predictions
+    if left.shape != right.shape:
+        return f"predictions have shape {right.shape}, not {left.shape}"
+    texts = not {left.dtype.kind, right.dtype.kind} - set("OUT")
+    if left.dtype.kind != right.dtype.kind and not texts:
+        return f"{'values' if left.dtype.kind == 'f' else 'labels'} are {right.dtype}, not {left.dtype}"
+    one, other = expected.probabilities, given.probabilities
+    if (one is None) != (other is None) or (
+        one is not None and other is not None and one.shape != other.shape
+    ):
+        return "probabilities have another shape"
+    return None
+
+
+def largest_difference(expected: Answers, given: Answers, *, scale: float = 0.0) -> float:
+    """The largest difference of a probability, or of a value relative to its size; of answers of one shape."""
+    finite = finite_rows(expected) & finite_rows(given)
+    worst = 0.0
+    if expected.predictions.dtype.kind == "f":
+        relative = _relative(expected.predictions[finite], given.predictions[finite], scale)
+        worst = float(relative.max(initial=0.0))
+    if expected.probabilities is not None and given.probabilities is not None:
+        worst = max(worst, _worst(expected.probabilities[finite], given.probabilities[finite]))
+    return worst
+
+
+def finite_rows(answers: Answers) -> NDArray[np.bool_]:
+    """Which rows are answered with finite numbers or labels."""
+    finite = np.ones(len(answers.predictions), dtype=np.bool_)
+    for values in (answers.predictions, answers.probabilities):
+        if values is not None and values.dtype.kind == "f":
+            finite &= np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+    return finite
+
+
+def _relative(left: NDArray[np.float64], right: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+    size = np.maximum(np.maximum(np.abs(left), np.abs(right)), scale)
+    difference: NDArray[np.float64] = np.abs(left - right) / np.where(size > 0, size, 1.0)
+    return difference
+
+
+def _worst(left: NDArray[np.float64], right: NDArray[np.float64]) -> float:
+    return float(np.max(np.abs(left - right), initial=0.0))
+
+
+def typical_size(answers: Answers) -> float:
+    """Median magnitude of the values; 0 for labels."""
+    values = answers.predictions
+    if values.dtype.kind != "f" or not values.size:
+        return 0.0
+    return float(np.median(np.abs(values[finite_rows(answers)]))) if finite_rows(answers).any() else 0.0
