@@ -79,7 +79,7 @@ def build(version: str) -> None:
     VERSION is such as churn/3; the service is a BentoML bento. Nothing is started.
     """
     built = api.build(version)
-    click.echo(f"{built.bento} answers with {built.runtime}: {built.because}\n{built.path}")
+    click.echo(f"{built.bento} answers with {built.engine}: {built.because}\n{built.path}")
 
 
 @main.command()
