@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
+AS_ROOT := $(shell [ "$$(id -u)" != 0 ] || echo --allow-root)
 RUFF := $(PY) -m ruff
 PYTEST := $(PY) -m pytest -q
 
@@ -17,7 +18,7 @@ demo: $(INSTALLED) ## Run notebooks/quickstart.ipynb from end to end: three rele
 	$(PY) notebooks/demo.py
 
 lab: $(INSTALLED) ## Open the quickstart in JupyterLab
-	$(PY) -m jupyterlab notebooks/quickstart.ipynb
+	$(PY) -m jupyterlab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/quickstart.ipynb $(AS_ROOT)
 
 # Two at once: much of what the slow tests do is to wait for processes. The tests of one file share theirs.
 test: lint ## Everything that CI runs

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -199,17 +200,24 @@ def promote(name: str) -> Release:
 def rollback(name: str) -> Release:
     """Take all requests from the running canary; without one, go back to the version before the one that serves.
 
-    Returns when it is done.
+    Returns when it is done, and warns where no version is left that serves: requests are answered with 503 then.
     """
     from noren.handle import Release
     from noren_bento.control.client import ControlClient
-    from noren_bento.release.release import release_to_roll_back
+    from noren_bento.release.release import champion_of, release_to_roll_back
 
     settings = load_settings()
     client = ControlClient(settings)
-    latest = _latest(client, name)
-    mine = [one for one in client.releases() if one.name == latest.name]
-    return Release(release_to_roll_back(mine).id, settings).rollback()
+    model = _latest(client, name).name
+    release = release_to_roll_back([one for one in client.releases() if one.name == model])
+    done = Release(release.id, settings).rollback()
+    if champion_of([one for one in client.releases() if one.name == model]) is None:
+        warnings.warn(
+            f"No version of {model} serves any more: its requests are answered with 503. %deploy one; "
+            "`noren releases` lists them.",
+            stacklevel=2,
+        )
+    return done
 
 
 def drift(name: str) -> DriftReport:

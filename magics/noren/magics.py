@@ -7,6 +7,7 @@ import os
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any, cast
 
+from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
@@ -217,7 +218,10 @@ class NorenMagics(Magics):
 
     def _parse(self, magic: Any, line: str) -> Namespace:
         """Parse the line as a shell would: quotes hold a text together and are not part of it."""
-        args = cast(Namespace, parse_argstring(magic, line))
+        try:
+            args = cast(Namespace, parse_argstring(magic, line))
+        except UsageError as error:
+            raise _explained(error, magic) from None
         return Namespace(**{name: _unquoted(value) for name, value in vars(args).items()})
 
     def _model(self, text: str) -> object:
@@ -243,6 +247,16 @@ class NorenMagics(Magics):
                 f"The notebook has no variable {root!r}.{hint} Give the names of your variables."
             )
         return self.shell.ev(text)
+
+
+def _explained(error: UsageError, magic: Any) -> NorenError:
+    """Say a mistake in a magic's line with the nearest known options, and where to read about all of them."""
+    known = [flag for action in magic.parser._actions for flag in action.option_strings]
+    words = [word for word in str(error).split() if word.startswith("-") and word.rstrip(":") not in known]
+    near = [name for word in words for name in difflib.get_close_matches(word, known, n=1)]
+    hint = f" Did you mean {' or '.join(dict.fromkeys(near))}?" if near else ""
+    name = magic.__name__
+    return NorenError(f"%{name}: {error}.{hint} `%{name}?` explains its options, with an example.")
 
 
 def _unquoted(value: object) -> object:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 from noren.magics import NorenMagics
@@ -100,8 +99,23 @@ def test_a_name_that_does_not_fit_is_one_clean_message_too(
     assert says in str(result.error_in_exec)
 
 
-def test_an_unknown_flag_is_a_usage_error(shell: InteractiveShell) -> None:
-    assert isinstance(shell.run_cell("%deploy model --stepps 10").error_in_exec, UsageError)
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (
+            "%deploy model --stepps 10",
+            "%deploy: unrecognized arguments: --stepps 10. Did you mean --steps? `%deploy?`",
+        ),
+        ("%deploy", "required: model. `%deploy?` explains"),
+        ("%tag model --name", "argument --name: expected one argument. `%tag?`"),
+    ],
+)
+def test_a_mistake_in_a_line_names_the_nearest_option_and_where_to_read(
+    line: str, says: str, shell: InteractiveShell
+) -> None:
+    error = shell.run_cell(line).error_in_exec
+    assert isinstance(error, NorenError)
+    assert says in str(error)
 
 
 def test_an_unattended_run_plans_and_does_nothing(
@@ -119,7 +133,7 @@ def test_quotes_hold_a_text_together_and_are_no_part_of_it(quote: str, shell: In
     result = shell.run_cell(
         f"%validate churn/3 --notebook {quote}my fairness.ipynb{quote} --notebook b.ipynb x"
     )
-    assert isinstance(result.error_in_exec, UsageError)  # x is one word too many, the notebooks are none
+    assert isinstance(result.error_in_exec, NorenError)  # x is one word too many, the notebooks are none
     magics = NorenMagics(shell)
     args = magics._parse(
         NorenMagics.validate, f"churn/3 --notebook {quote}my fairness.ipynb{quote} --notebook b.ipynb"

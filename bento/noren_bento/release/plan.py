@@ -20,6 +20,14 @@ class Step:
     min_requests: int = 100
     """Fewest requests that the candidate must have been chosen for at this share."""
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.hold_seconds < float("inf"):
+            raise NorenError(
+                f"A step is held for 0 seconds or longer; got {self.hold_seconds:g}. For example --hold 30."
+            )
+        if self.min_requests < 1:
+            raise NorenError(f"A step needs at least 1 request of the candidate; got {self.min_requests}.")
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
