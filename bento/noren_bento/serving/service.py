@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from noren_bento.release.version import Column, Signature
+from noren_bento.serving.connections import limit_connections
 from noren_bento.serving.image import ENVIRONMENT, make_image
 from noren_bento.serving.log.settings import read_log_settings
 from noren_bento.serving.manifest import read_manifest
@@ -32,6 +33,7 @@ def make_service(folder: Path) -> Any:
     """Make the service for a bento's model folder. The model is loaded in the workers only."""
     import bentoml
 
+    limit_connections()
     manifest = read_manifest(folder)
     slot = Slot()
     service = bentoml.service(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from noren_bento.bento_build.closure import ROOT, find_closure
 
-TAKEN = {"numpy", "msgspec", "bentoml", "onnxruntime", "pydantic", "noren_bento"}
+TAKEN = {"numpy", "msgspec", "bentoml", "onnxruntime", "pydantic", "uvicorn", "noren_bento"}
 ORIGINAL = {"pandas", "sklearn", "skops", "cloudpickle"}
 CONTAINERS = {"polars", "scipy"}
 """Only imported for models that were fitted on theirs, whose versions then require them."""

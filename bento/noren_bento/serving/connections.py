@@ -1,0 +1,101 @@
+"""Connections: what a service does with those that send no request, or none that ends, or come in too great a number.
+
+uvicorn has a deadline for idle connections between requests only, and no limit on headers. A request's body has its
+deadline and its limit in `intake`.
+"""
+
+# ruff: noqa: PLC0415 -- heavy libraries are imported where they are used
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from typing import Any
+
+HEADER_SECONDS = 10.0
+"""The headers of a request must be here this long after its first byte, or after the connection was made."""
+MAX_HEADER_BYTES = 65_536
+MAX_CONNECTIONS = 4096
+"""Of one worker; as many as Envoy opens at most."""
+FEWEST_FILES = 256
+"""Open files that are kept for everything else."""
+BUSY = b'{"error":"There are too many connections; try again in a moment."}'
+LONG = b'{"error":"The headers of a request may have 65536 bytes."}'
+
+
+def limit_connections() -> None:
+    """Make uvicorn, which BentoML starts in this process later, use connections that end what does not come."""
+    from uvicorn import config
+
+    most = allow_files()
+    config.HTTP_PROTOCOLS["auto"] = _make_protocol(min(MAX_CONNECTIONS, most - FEWEST_FILES))  # type: ignore[assignment]
+
+
+def allow_files() -> int:
+    """Let this process open as many files as it may; returns how many, since each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_CONNECTIONS + FEWEST_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else soft
+
+
+def _make_protocol(most: int) -> type[asyncio.Protocol]:
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+    class Connection(HttpToolsProtocol):
+        """One connection. Waiting for headers costs a timer only where they did not come with the first bytes."""
+
+        waiting: asyncio.TimerHandle | None = None
+        begun = False
+        header_bytes = 0
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            if len(self.connections) > most:
+                self._end(b"429 Too Many Requests", BUSY)
+            else:
+                self._wait()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._wait_no_more()
+            super().connection_lost(exc)
+
+        def data_received(self, data: bytes) -> None:
+            if self.transport.is_closing():
+                return
+            super().data_received(data)
+            if not self.begun:
+                return
+            self.header_bytes += len(data)
+            if self.header_bytes > MAX_HEADER_BYTES:
+                self._end(b"431 Request Header Fields Too Large", LONG)
+            elif self.waiting is None:
+                self._wait()
+
+        def on_message_begin(self) -> None:
+            self.begun, self.header_bytes = True, 0
+            super().on_message_begin()
+
+        def on_headers_complete(self) -> None:
+            self.begun = False
+            if self.waiting is not None:
+                self._wait_no_more()
+            super().on_headers_complete()
+
+        def _wait(self) -> None:
+            self.waiting = self.loop.call_later(HEADER_SECONDS, self.transport.close)
+
+        def _wait_no_more(self) -> None:
+            if self.waiting is not None:
+                self.waiting.cancel()
+                self.waiting = None
+
+        def _end(self, status: bytes, body: bytes) -> None:
+            self._wait_no_more()
+            head = b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+            self.transport.write(head % (status, len(body)) + body)
+            self.transport.close()
+
+    return Connection
