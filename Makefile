@@ -56,7 +56,7 @@ clean: ## Remove what was made here: the environment, caches, the demo's state
 
 # Only done again when what is to be installed has changed.
 $(INSTALLED): pyproject.toml constraints.txt | $(PY)
-	@echo "installing Noren and its tools into $(VENV)"
+	@echo "installing Noren and its tools into $(VENV): 1.6 GB, some minutes where nothing is cached"
 	@$(PY) tools/install.py
 	@touch $@
 
