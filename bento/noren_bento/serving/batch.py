@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -73,20 +74,44 @@ def _group_by_kinds(seen: Sequence[Seen]) -> list[list[Seen]]:
     return list(groups.values())
 
 
+def join_batches(batches: Sequence[Batch]) -> list[Batch]:
+    """Join batches as far as their arrays have the same types, so that they are encoded together."""
+    groups: dict[object, list[Batch]] = defaultdict(list)
+    for batch in batches:
+        groups[isinstance(batch.columns, MatrixColumns)].append(batch)
+    joined: list[Batch] = []
+    for group in groups.values():
+        try:
+            joined.append(
+                Batch(
+                    columns=_join_columns([one.columns for one in group], "no"),
+                    answers=_join_answers([one.answers for one in group], "no"),
+                    sizes=tuple(chain.from_iterable(one.sizes for one in group)),
+                    request_ids=tuple(chain.from_iterable(one.request_ids for one in group)),
+                    at=tuple(chain.from_iterable(one.at for one in group)),
+                )
+            )
+        except TypeError:
+            joined += group
+    return joined
+
+
 def _join(seen: Sequence[Seen], *, casting: Any) -> Batch:
-    columns = [one.columns for one in seen if one.columns is not None]
     answers = [one.answers for one in seen if one.answers is not None]
-    probabilities = [one.probabilities for one in answers if one.probabilities is not None]
-    predictions = [one.predictions for one in answers]
     return Batch(
-        columns=_join_columns(columns, casting),
-        answers=Answers(
-            np.concatenate(predictions, casting=casting),
-            np.concatenate(probabilities) if len(probabilities) == len(answers) else None,
-        ),
-        sizes=tuple(map(len, predictions)),
+        columns=_join_columns([one.columns for one in seen if one.columns is not None], casting),
+        answers=_join_answers(answers, casting),
+        sizes=tuple([len(one.predictions) for one in answers]),
         request_ids=tuple([one.request_id for one in seen]),
         at=tuple([one.at for one in seen]),
+    )
+
+
+def _join_answers(parts: Sequence[Answers], casting: Any) -> Answers:
+    probabilities = [one.probabilities for one in parts if one.probabilities is not None]
+    return Answers(
+        np.concatenate([one.predictions for one in parts], casting=casting),
+        np.concatenate(probabilities) if len(probabilities) == len(parts) else None,
     )
 
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from noren_bento.serving.log.thrift import I64, read_struct, read_varint, varint, write_struct
+from noren_bento.serving.log.thrift import I64, Written, read_struct, read_varint, varint, write_struct
 
 MAGIC = b"PAR1"
 CREATED_BY = b"noren"
@@ -106,17 +107,23 @@ def write_table(fields: Sequence[Field], chunks: Sequence[Chunk], *, compressed:
         parts += (header, stored)
         offset += len(header) + len(stored)
         total += len(header) + len(page)
-    root: dict[int, Any] = {4: b"schema", 5: len(fields)}
     footer = write_struct(
         {
             1: 1,
-            2: [root, *(field.element() for field in fields)],
+            2: _schema(tuple(fields)),
             3: I64(rows),
             4: [{1: columns, 2: I64(total), 3: I64(rows)}],
             6: CREATED_BY,
         }
     )
     return b"".join([*parts, footer, len(footer).to_bytes(4, "little"), MAGIC])
+
+
+@lru_cache(64)
+def _schema(fields: tuple[Field, ...]) -> list[Any]:
+    """The root and the columns; remembered, since every file of a version has them again."""
+    root: dict[int, Any] = {4: b"schema", 5: len(fields)}
+    return [Written(write_struct(element)) for element in (root, *(field.element() for field in fields))]
 
 
 def _levels(field: Field, chunk: Chunk) -> bytes:

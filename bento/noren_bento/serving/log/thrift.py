@@ -18,6 +18,10 @@ class I64(int):
     """A number that the format wants as 64 bits."""
 
 
+class Written(bytes):
+    """A struct that is written already."""
+
+
 def write_struct(fields: Struct) -> bytes:
     """Write one struct; field numbers must rise.
 
@@ -46,7 +50,7 @@ def _kind_of(value: Any) -> int:
     if isinstance(value, int):
         return I64_TYPE if isinstance(value, I64) else I32
     if isinstance(value, bytes):
-        return BINARY
+        return STRUCT if isinstance(value, Written) else BINARY
     return LIST if isinstance(value, list) else STRUCT
 
 
@@ -54,7 +58,7 @@ def _write_value(value: Any) -> bytes:
     if isinstance(value, int):
         return varint(_zigzag(value))
     if isinstance(value, bytes):
-        return varint(len(value)) + value
+        return value if isinstance(value, Written) else varint(len(value)) + value
     if isinstance(value, list):
         kind = _kind_of(value[0]) if value else STRUCT
         size = (

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noren_bento.release.version import ModelVersion
-from noren_bento.serving.batch import Batch
+from noren_bento.serving.batch import Batch, join_batches
 from noren_bento.serving.log.keep import Keeper
 from noren_bento.serving.log.parquet import Chunk, join_chunks
 from noren_bento.serving.log.part import Part
@@ -122,7 +122,7 @@ class PredictionLog:
         if self._table is None:
             self._table = self._make_table()
         parts: dict[int, list[list[Chunk]]] = defaultdict(list)
-        for batch in batches:
+        for batch in join_batches(batches):
             days = (np.array(batch.at) // DAY_SECONDS).astype(np.int64)
             chosen = choose_requests(batch.request_ids, self._settings.share)
             for day in np.unique(days[chosen]).tolist():
