@@ -56,12 +56,12 @@ HEAVY_HOMES = {
     "skl2onnx": {"noren_bento/compile"},
     "onnxruntime": {"noren_bento/serving"},
     "starlette": {"noren_bento/control"},
-    "uvicorn": {"noren_bento/control"},
+    "uvicorn": {"noren_bento/control", "noren_bento/serving"},
     "anywidget": {"noren"},
     "IPython": {"noren"},
     "click": {"noren"},
 }
-"""The folders in which a library is imported. BentoML has two: one describes the service, the other builds it."""
+"""The folders in which a library is imported. Two have two: BentoML, where one describes the service and the other builds it; uvicorn, which control runs on, and whose limits a service sets."""
 
 LAZY = {
     "bentoml",

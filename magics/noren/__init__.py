@@ -29,12 +29,14 @@ if TYPE_CHECKING:
         up,
         validate,
     )
+    from noren.client import Client
     from noren.handle import Release
     from noren_bento.errors import NorenError
     from noren_bento.release.plan import Plan, Step
     from noren_validation.checks import check
 
 __all__ = [
+    "Client",
     "NorenError",
     "Plan",
     "Release",
@@ -63,6 +65,7 @@ _HOMES = {
     "NorenError": "noren_bento.errors",
     "Plan": "noren_bento.release.plan",
     "Step": "noren_bento.release.plan",
+    "Client": "noren.client",
     "Release": "noren.handle",
     "check": "noren_validation.checks",
 }

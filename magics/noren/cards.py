@@ -54,9 +54,7 @@ def validation_card(validation: Any) -> str:
 
 def drift_card(report: DriftReport) -> str:
     """Size and evidence of the most surprising columns."""
-    columns = sorted(
-        (*report.columns, *report.outputs), key=lambda c: (c.alarm, c.log_evidence), reverse=True
-    )
+    columns = report.by_surprise if report.rows else ()
     head = "".join(
         f'<th style="{_CELL}">{text}</th>' for text in ("column", "PSI", "evidence", "missing", "")
     )
@@ -69,12 +67,10 @@ def drift_card(report: DriftReport) -> str:
     )
     rest = f'<div style="{_MUTED}">and {len(columns) - ROWS} more, none in alarm</div>'
     hidden = len(columns) > ROWS and not any(column.alarm for column in columns[ROWS:])
-    title = (
-        f"{report.version}: {len(report.alarms)} of {len(columns)} columns drift, over {report.rows:,} rows"
-    )
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if columns else ""
     return (
-        f'<div style="font-variant-numeric:tabular-nums"><b>{escape(title)}</b>'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{rest if hidden else ''}</div>"
+        f'<div style="font-variant-numeric:tabular-nums"><b>{escape(report.title)}</b>'
+        f"{table}{rest if hidden else ''}</div>"
     )
 
 

@@ -46,6 +46,7 @@ class Schema:
         max_rows: int = MAX_ROWS,
     ) -> None:
         self.columns = signature.columns
+        self.classes = signature.classes
         self.accepted: dict[str, tuple[Any, ...]] = {
             column.name: tuple(category_values(column)) for column in self.columns if column.categories
         }

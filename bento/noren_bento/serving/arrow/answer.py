@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from typing import Any
 
@@ -17,12 +18,17 @@ VERSION = 4
 INT, FLOAT, UTF8, BOOL, FIXED_SIZE_LIST = 2, 3, 5, 6, 16
 
 
-def write_answers(answers: Answers, *, model: str, request_id: str) -> bytes:
-    """Write `predictions`, and `probabilities` where there are; the schema's metadata says who answered what."""
+def write_answers(answers: Answers, *, model: str, request_id: str, classes: tuple[Any, ...] = ()) -> bytes:
+    """Write `predictions`, and `probabilities` where there are; the schema's metadata says who answered what.
+
+    `classes` are the labels of the probabilities, in their order; the metadata has them as JSON.
+    """
     columns = [("predictions", answers.predictions)]
     if answers.probabilities is not None:
         columns.append(("probabilities", answers.probabilities))
     about = [Node("model", model), Node("request_id", request_id)]
+    if answers.probabilities is not None and classes:
+        about.append(Node("classes", json.dumps(classes)))
     fields = [_field(name, values) for name, values in columns]
     body = _Body(len(answers.predictions))
     for _, values in columns:

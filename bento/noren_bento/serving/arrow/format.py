@@ -26,4 +26,6 @@ class ArrowFormat:
 
     def encode(self, answers: Answers, request_id: str) -> bytes:
         """Write a stream."""
-        return write_answers(answers, model=self._version, request_id=request_id)
+        return write_answers(
+            answers, model=self._version, request_id=request_id, classes=self._schema.classes
+        )

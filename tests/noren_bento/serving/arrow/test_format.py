@@ -21,7 +21,7 @@ ROW = {"n0": 1.0, "n1": 1.0, "n2": 1.0, "n3": 1.0}
 @pytest.fixture
 def worker(tmp_path: Path) -> Iterator[Worker]:
     X, y = numbers()
-    folder = write_folder(tmp_path / "model", LogisticRegression().fit(X, y), X, y, compiled=False)
+    folder = write_folder(tmp_path / "model", LogisticRegression().fit(X, y), X, y, steps=("sklearn",))
     worker = Worker(folder, counts=tmp_path / "counts")
     yield worker
     worker.threads.shutdown()
