@@ -61,7 +61,8 @@ HEAVY_HOMES = {
     "IPython": {"noren"},
     "click": {"noren"},
 }
-"""The folders in which a library is imported. Two have two: BentoML, where one describes the service and the other builds it; uvicorn, which control runs on, and whose limits a service sets."""
+"""The folders in which a library is imported. BentoML has two: one describes the service, the other builds it; and
+uvicorn, on which control runs, and of which a service sets the limits."""
 
 LAZY = {
     "bentoml",
