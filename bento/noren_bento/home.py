@@ -93,6 +93,10 @@ class Home:
         """The prediction logs: `NAME/NUMBER/date=DAY/*.parquet`."""
         return self.path / "predictions"
 
+    def feedback(self, name: str) -> Path:
+        """The labels of one model's requests, of all its versions."""
+        return self.path / "feedback" / f"{name}.db"
+
     def prepare(self) -> None:
         """Make the folders, private to this user; raise where they cannot work."""
         self._require_plain()

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from noren_bento.errors import NorenError
 from noren_bento.serving.answers import Answers, ModelError
 from noren_bento.serving.arrow.format import ARROW_TYPE
 from noren_bento.serving.batch import Seen
@@ -30,6 +31,7 @@ Headers = dict[bytes, bytes]
 MAX_WAITING = 256
 """Requests of one worker that may wait for a thread; more are answered with 429."""
 JSON_TYPES = (b"application/json", b"application/json;charset=utf-8")
+OR_ARROW = f" or {ARROW_TYPE.decode()}"
 PAGES = ("/metrics", "/version")
 
 logger = logging.getLogger("noren.serving")
@@ -45,7 +47,7 @@ class Slot:
 
 
 class PredictMiddleware:
-    """Answers `POST /predict`, `POST /invocations`, `GET /metrics` and `GET /version`."""
+    """Answers `POST /predict`, `/invocations` and `/feedback`, `GET /metrics` and `GET /version`."""
 
     def __init__(
         self, app: App, slot: Slot, max_body_bytes: int, *, body_seconds: float = BODY_SECONDS
@@ -65,6 +67,8 @@ class PredictMiddleware:
         path = scope["path"]
         if format_ := worker.formats.get(path):
             await self._answer(worker, format_, scope, receive, send)
+        elif path == "/feedback":
+            await self._take_labels(worker, scope, receive, send)
         elif path in PAGES:
             await self._show(worker, path, scope, send)
         else:
@@ -80,6 +84,23 @@ class PredictMiddleware:
             await _send(send, 200, page.encode(), [(b"content-type", CONTENT_TYPE.encode())])
         else:
             await _send(send, 200, msgspec.json.encode(worker.identity()), [JSON])
+
+    async def _take_labels(self, worker: Worker, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: Headers = dict(scope["headers"])
+        request_id = self._ids.of(headers)
+        body = b""
+        try:
+            _require_json(scope, headers)
+            body = await self._intake.read(headers, receive)
+            taken = await asyncio.get_running_loop().run_in_executor(None, worker.take_labels, body)
+            await _send(send, 200, taken, _headers(JSON, request_id, worker))
+        except Refusal as refusal:
+            await _send_refusal(send, refusal, request_id, worker)
+        except NorenError as problem:
+            logger.error("feedback is not kept: %s", problem)
+            await _send_refusal(send, Refusal(str(problem), status=503), request_id, worker)
+        finally:
+            self._intake.release(body)
 
     async def _answer(
         self, worker: Worker, format_: Format, scope: Scope, receive: Receive, send: Send
@@ -126,18 +147,25 @@ class PredictMiddleware:
 
 def _choose(worker: Worker, format_: Format, scope: Scope, headers: Headers) -> tuple[Format, Format]:
     """How the body is written, and how the answer is to be; Arrow stands beside the rows of `/predict` only."""
+    if format_ is not worker.rows:
+        _require_json(scope, headers)
+        return format_, format_
+    answer: Format = worker.arrow if ARROW_TYPE in headers.get(b"accept", b"") else format_
+    if headers.get(b"content-type") == ARROW_TYPE and scope["method"] == "POST":
+        return worker.arrow, answer
+    _require_json(scope, headers, OR_ARROW)
+    return format_, answer
+
+
+def _media_type(headers: Headers) -> bytes:
+    return headers.get(b"content-type", b"").replace(b" ", b"").lower()
+
+
+def _require_json(scope: Scope, headers: Headers, also: str = "") -> None:
     if scope["method"] != "POST":
         raise Refusal(f"{scope['path']} takes POST.", status=405)
-    given = answer = format_
-    if format_ is worker.rows and ARROW_TYPE in headers.get(b"accept", b""):
-        answer = worker.arrow
-    kind = headers.get(b"content-type", b"")
-    if kind not in JSON_TYPES and (kind := kind.replace(b" ", b"").lower()) not in JSON_TYPES:
-        if kind != ARROW_TYPE or format_ is not worker.rows:
-            also = f" or {ARROW_TYPE.decode()}" if format_ is worker.rows else ""
-            raise Refusal(f"Send the body as content-type: application/json{also}.", status=415)
-        given = worker.arrow
-    return given, answer
+    if headers.get(b"content-type") not in JSON_TYPES and _media_type(headers) not in JSON_TYPES:
+        raise Refusal(f"Send the body as content-type: application/json{also}.", status=415)
 
 
 def _headers(
@@ -150,7 +178,7 @@ async def _send_refusal(send: Send, refusal: Refusal, request_id: bytes, worker:
     headers = _headers(JSON, request_id, worker)
     if refusal.status in (408, 413):
         headers.append((b"connection", b"close"))
-    if refusal.status == 429:
+    if refusal.status in (429, 503):
         headers.append((b"retry-after", b"1"))
     if refusal.status == 405:
         headers.append((b"allow", b"POST" if "POST" in refusal.error else b"GET"))

@@ -24,6 +24,7 @@ ANSWER_SECONDS = 30.0
 """BentoML answers 504 after this; it leaves one timer a request behind for as long, so it is not longer."""
 WORKERS = "NOREN_WORKERS"
 COUNTS = "NOREN_COUNTS"
+FEEDBACK = "NOREN_FEEDBACK"
 MAX_BODY_BYTES = "NOREN_MAX_BODY_BYTES"
 
 logger = logging.getLogger("noren.serving")
@@ -95,7 +96,13 @@ def _make_class(folder: Path, signature: Signature, slot: Slot) -> type:
 def _open_worker(folder: Path, master: int | None) -> Worker:
     """Load the model. Where that fails it fails for ever: the service ends, instead of trying every ten seconds."""
     try:
-        return Worker(folder, counts=_counts_folder(), log=read_log_settings(os.environ))
+        given = os.environ.get(FEEDBACK)
+        return Worker(
+            folder,
+            counts=_counts_folder(),
+            log=read_log_settings(os.environ),
+            feedback=Path(given) if given else None,
+        )
     except Exception as error:
         if master is None:
             raise

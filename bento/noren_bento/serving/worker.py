@@ -14,7 +14,9 @@ from noren_bento.serving.answers import Answers
 from noren_bento.serving.arrow.format import ArrowFormat
 from noren_bento.serving.columns import Columns
 from noren_bento.serving.counts import CountFile, read_counts, read_peak
+from noren_bento.serving.feedback import FeedbackStore
 from noren_bento.serving.formats import Format, MlflowFormat, RowsFormat
+from noren_bento.serving.labels import read_labels
 from noren_bento.serving.log.settings import LogSettings
 from noren_bento.serving.log.writer import PredictionLog
 from noren_bento.serving.manifest import Manifest
@@ -31,7 +33,9 @@ THREADS = 2
 class Worker:
     """Loads and warms a model folder, answers bodies, counts what it saw in a file of its own, and logs it."""
 
-    def __init__(self, folder: Path, *, counts: Path, log: LogSettings | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, counts: Path, log: LogSettings | None = None, feedback: Path | None = None
+    ) -> None:
         self._folder = folder
         self._counts = counts
         self.predictor: Predictor = load_predictor(folder)
@@ -50,6 +54,7 @@ class Worker:
         )
         keep = None if self._log is None else self._log.keep
         self.tally = Tally(self._layout, CountFile(counts, self._layout), keep)
+        self.feedback = FeedbackStore(feedback or counts / "feedback.db")
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="predict")
         self.running: dict[int, float] = {}
         self.quick = self._warm() < QUICK_MS and self.manifest.runtime in ("exact", "onnx")
@@ -81,6 +86,12 @@ class Worker:
         finally:
             del self.running[me]
 
+    def take_labels(self, body: bytes) -> bytes:
+        """Keep the labels that a body holds; returns the answer. Raises Refusal, and NorenError on a full disk, say."""
+        labels = read_labels(body, self.predictor.signature)
+        self.feedback.add(labels, at=time.time(), taken_by=self.version)
+        return msgspec.json.encode({"model": self.version, "request_id": labels.request_id})
+
     def metrics(self) -> str:
         """The metrics page: all workers of this version together."""
         self.tally.flush()
@@ -104,6 +115,7 @@ class Worker:
     def close(self) -> None:
         """Write the last counts and the last rows of the log."""
         self.tally.flush()
+        self.feedback.close()
         if self._log is not None:
             self._log.close()
 

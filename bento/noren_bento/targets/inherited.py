@@ -21,7 +21,8 @@ STORES = ("AWS_", "AZURE_", "DATABRICKS_", "GOOGLE_", "MLFLOW_", "PG")
 DROPPED = frozenset(
     {
         # Of one process only.
-        *("NOREN_MASTER", "NOREN_CALLER", "NOREN_RUN_FOLDER", "NOREN_SUPERVISOR_SOCKET", "NOREN_LOG"),
+        *("NOREN_MASTER", "NOREN_CALLER", "NOREN_RUN_FOLDER", "NOREN_SUPERVISOR_SOCKET"),
+        *("NOREN_LOG", "NOREN_FEEDBACK"),
         # It may hold a password, and whoever needs it reads the home's settings.
         "NOREN_TRACKING_URI",
     }

@@ -45,11 +45,12 @@ def serve_command(
     max_body_bytes: int,
     environ: Mapping[str, str],
     log: LogSettings | None = None,
+    feedback: Path | None = None,
 ) -> ServeCommand:
     """Return the command that serves a bento on this loopback port, with its state (home, counts) in a folder.
 
     Of `environ`, the caller's variables, the service gets those that it needs and no secret. Without `log` it logs no
-    predictions.
+    predictions; without `feedback` labels are kept with its state.
     """
     argv = (
         *(str(python), "-m", "bentoml", "serve", str(bento_path.absolute())),
@@ -68,6 +69,7 @@ def serve_command(
             "PYTHONUNBUFFERED": "1",
         }
         | ({} if log is None else log_environment(log))
+        | ({} if feedback is None else {"NOREN_FEEDBACK": str(feedback)})
     )
     return ServeCommand(argv, environment)
 
@@ -81,6 +83,7 @@ def prepare_command(
     settings: Settings,
     environ: Mapping[str, str],
     log: LogSettings | None = None,
+    feedback: Path | None = None,
 ) -> ServeCommand:
     """Make the environment and the state folder, and return the command."""
     environment = prepare_environment(bento_path, settings=settings)
@@ -95,6 +98,7 @@ def prepare_command(
         max_body_bytes=settings.max_body_bytes,
         environ=environ,
         log=log,
+        feedback=feedback,
     )
 
 
@@ -120,6 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--log", type=Path, help="folder of the version's prediction log; without it there is none"
     )
+    parser.add_argument("--feedback", type=Path, help="file of the model's labels")
     given = parser.parse_args(arguments)
     for name in os.environ.keys() - for_launch(os.environ).keys():
         del os.environ[name]
@@ -133,6 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             settings=settings,
             environ=os.environ,
             log=None if given.log is None else log_settings_of(given.log, settings),
+            feedback=given.feedback and given.feedback.absolute(),
         )
     except NorenError as error:
         sys.exit(str(error))

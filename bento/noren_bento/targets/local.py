@@ -106,7 +106,8 @@ class LocalTarget:
         folder = self.home.version_folder(version)
         launch = ("-m", "noren_bento.targets.launch", str(bento_path), "--port", str(port))
         options = ("--workers", str(self.home.settings.workers), "--state", str(folder))
-        log = ("--log", str(self.home.predictions / version))
+        name = version.partition("/")[0]
+        log = ("--log", str(self.home.predictions / version), "--feedback", str(self.home.feedback(name)))
         environment = (
             (MARK, self.home.mark),
             ("NOREN_HOME", str(self.home.path)),

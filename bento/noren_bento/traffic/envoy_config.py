@@ -23,6 +23,8 @@ _MAX_CONNECTIONS = 4096
 _IDLE_TIMEOUT = "2s"
 PREDICTING = ("/predict", "/invocations")
 """Paths of a service whose answers are predictions: split between the arms, tried again, evidence."""
+FEEDBACK_SECONDS = 15.0
+"""Longer than one worker waits for another's write."""
 BULK_BYTES = 32_768
 """Bodies from this size on are bulk: their time is in their rows, not in how well the version is."""
 BULK_SECONDS = 25.0
@@ -186,6 +188,8 @@ def clusters(
                 # on or is too dead to take is answered by the champion.
                 name = cluster_name(route, "candidate")
                 found[name] = _cluster(name, (candidate, champion), max_body_bytes)
+            name = cluster_name(route, "feedback")
+            found[name] = _cluster(name, (champion,), max_body_bytes)
     return found
 
 
@@ -255,25 +259,44 @@ def _model_routes(route: Route, upstreams: Mapping[str, Upstream]) -> list[Json]
     """Bodies of many rows have a route of their own, because their deadline is another one."""
     length = {"name": "content-length", "range_match": {"start": BULK_BYTES, "end": 1 << 62}}
     bulk = max(BULK_SECONDS, route.deadline_seconds)
-    return [
+    predicting = [
         _predict_route(route, upstreams, path, headers, deadline)
         for path in PREDICTING
         for headers, deadline in (([length], bulk), ([], route.deadline_seconds))
     ]
+    return [*predicting, _feedback_route(route, upstreams)]
+
+
+def _feedback_route(route: Route, upstreams: Mapping[str, Upstream]) -> Json:
+    """Labels go to the champion's service: never split, tried again or mirrored, and in no arm's counters.
+
+    All versions of a model keep labels in one file, so any service could take them; the champion's is always there.
+    """
+    match = {"path": f"/{route.name}/feedback"}
+    if (reason := _why_not(route, upstreams)) is not None:
+        return {"match": match, "name": route.label, "direct_response": _error(503, reason)}
+    action = {
+        "cluster": cluster_name(route, "feedback"),
+        "prefix_rewrite": "/feedback",
+        "timeout": f"{FEEDBACK_SECONDS:.3f}s",
+    }
+    return {"match": match, "name": route.label, "route": action}
+
+
+def _why_not(route: Route, upstreams: Mapping[str, Upstream]) -> str | None:
+    """Why nobody can answer; None where the champion can."""
+    if route.champion is None:
+        return f"{route.name} has no released version"
+    return None if route.champion in upstreams else f"{route.champion} is not running"
 
 
 def _predict_route(
     route: Route, upstreams: Mapping[str, Upstream], path: str, headers: list[Json], deadline: float
 ) -> Json:
     match: Json = {"path": f"/{route.name}{path}", **({"headers": headers} if headers else {})}
-    if route.champion is None or route.champion not in upstreams:
-        reason = (
-            f"{route.name} has no released version"
-            if route.champion is None
-            else f"{route.champion} is not running"
-        )
+    if (reason := _why_not(route, upstreams)) is not None:
         return {"match": match, "name": route.label, "direct_response": _error(503, reason)}
-    arms = [_weighted(route, "champion", route.champion, 100 - route.weight)]
+    arms = [_weighted(route, "champion", str(route.champion), 100 - route.weight)]
     if route.candidate in upstreams and route.weight:
         arms.append(_weighted(route, "candidate", str(route.candidate), route.weight))
     else:

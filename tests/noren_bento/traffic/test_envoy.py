@@ -146,3 +146,33 @@ def test_invocations_are_split_and_tried_again_like_predict(bench: Bench) -> Non
     answers = [bench.client.post("/m/invocations", content=b"x" * size) for size in (2, 100_000)]
     assert [(answer.status_code, answer.json()["model"]) for answer in answers] == [(200, "m/1")] * 2
     assert bench.champion.paths[-2:] == ["/invocations"] * 2
+
+
+def test_feedback_goes_to_the_champion_once_and_is_no_evidence(bench: Bench) -> None:
+    route = Route("m", "m@1", 1, "m/1", "m/2", 99)
+    bench.apply(route)
+    before = [counts.requests for counts in bench.envoy.totals(route)]
+    bench.champion.paths.clear()
+    bench.champion.behaviour = "fails"
+    codes = [bench.client.post("/m/feedback", content=b"{}").status_code for _ in range(20)]
+    assert (set(codes), bench.champion.paths) == ({500}, ["/feedback"] * 20)
+    bench.champion.behaviour = "good"
+    chosen = [bench.post()[1] for _ in range(20)]
+    wait_for(lambda: sum(counts.requests for counts in bench.envoy.totals(route)) >= sum(before) + 20)
+    after = [counts.requests for counts in bench.envoy.totals(route)]
+    assert [late - early for early, late in zip(before, after, strict=True)] == [
+        chosen.count("m/1"),
+        chosen.count("m/2"),
+    ]
+    # The log flushes in order: what comes after the twenty failures is there, and none of them is.
+    bench.candidate.behaviour = "fails"
+    while "m/2" not in [bench.post()[1]]:
+        pass
+    wait_for(lambda: bool(bench.envoy.read_log(0).failures))
+    failures = bench.envoy.read_log(0).failures
+    assert count(failures, "champion").failed == 0
+
+
+def test_feedback_of_a_model_without_a_champion_is_503(bench: Bench) -> None:
+    bench.apply(Route("m", "m@1", 2, None))
+    assert bench.client.post("/m/feedback", content=b"{}").status_code == 503
