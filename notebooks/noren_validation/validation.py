@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from noren_bento.release.check import Outcome, Verdict
+from noren_bento.release.words import checks_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,4 @@ class Validation:
     def verdict(self) -> Verdict:
         """The whole validation as one Verdict."""
         passed = sum(verdict.passed for verdict in self.checks)
-        sentence = f"{passed} of {len(self.checks)} checks passed"
-        if first := next((verdict for verdict in self.checks if not verdict.passed), None):
-            sentence += f"; {first.check}: {first.because}"
-        return Verdict("validation", self.outcome, value=float(passed), because=sentence)
+        return Verdict("validation", self.outcome, value=float(passed), because=checks_in_words(self.checks))

@@ -24,6 +24,7 @@ from noren_bento.release.event import Cursor
 from noren_bento.release.evidence import Evidence
 from noren_bento.release.plan import Plan
 from noren_bento.release.release import Release, State, champion_of
+from noren_bento.release.words import reasons
 
 log = logging.getLogger("noren.control")
 
@@ -102,9 +103,8 @@ class Controller:
         self.observed[release.id], self.decisions[release.id] = observed, decision
         body = self._body(release, decision, observed, cursor)
         if cursor is not None and self._must_judge(release, observed, cursor, now, acts=body is not None):
-            why = "; ".join(verdict.because for verdict in observed.verdicts)
             judged = ev.Judged(observed.verdicts, observed.evidence, cursor)
-            self.journal.append(release.id, judged, who=LOOP, why=why)
+            self.journal.append(release.id, judged, who=LOOP, why=reasons(observed.verdicts))
         if body is not None:
             self._act(release, decision, body, now)
 

@@ -17,7 +17,7 @@ class StageView:
     """waiting, running, done, failed."""
     seconds: float | None = None
     detail: str = ""
-    """A few words, such as `ONNX, 41× faster` or `8 of 8`."""
+    """A few words, such as `ONNX Runtime` or `8 of 8 checks`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,11 @@ class Snapshot:
     release: str
     name: str
     state: str
-    """opened, built, validated, canary, promoted, rolled back."""
+    """opened, built, validated, canary, promoted, rolled back; empty while a deploy has opened no release yet."""
     now: float
     opened_at: float
     candidate: str
+    """Empty while a deploy has tagged no version yet."""
     champion: str | None
     url: str
     """Where users send requests."""
@@ -86,7 +87,7 @@ class Snapshot:
     step_seconds: float = 0.0
     stages: tuple[StageView, ...] = ()
     arms: tuple[ArmView, ...] = ()
-    """Champion first, then the candidate."""
+    """Champion first, then the candidate; none before the candidate has started."""
     verdicts: tuple[Verdict, ...] = ()
     drift: tuple[ColumnView, ...] = ()
     drift_rows: int = 0
@@ -96,6 +97,8 @@ class Snapshot:
     next: str = ""
     """What happens next and when, one sentence."""
     because: str = ""
+    not_released: str = ""
+    """How it ended before it had any traffic, such as `gate closed (13 of 15 checks)`; empty for all else."""
     actions: tuple[str, ...] = ()
     """What a person can ask for now: promote, roll back, pause, resume."""
     report: str = ""

@@ -7,17 +7,20 @@ from math import log
 
 from noren_bento.control.controller import Controller
 from noren_bento.control.sampler import Sampler
-from noren_bento.control.snapshot import ArmView, ColumnView, EventView, Snapshot, StageView
+from noren_bento.control.snapshot import ArmView, ColumnView, EventView, Snapshot
+from noren_bento.control.stages import stages_of
 from noren_bento.drift.report import ColumnDrift
 from noren_bento.home import Home
 from noren_bento.profile.profile import Counts
 from noren_bento.profile.window import Layout, Window
 from noren_bento.release import event as ev
+from noren_bento.release.check import Outcome
 from noren_bento.release.desired import by_model
 from noren_bento.release.event import Event
 from noren_bento.release.evidence import ArmCounts
 from noren_bento.release.release import Release, State, champion_of, release_to_roll_back
 from noren_bento.release.route import route_of, share_of
+from noren_bento.release.words import counted
 from noren_bento.settings import Settings
 
 _LN10 = log(10)
@@ -50,13 +53,14 @@ def make_snapshot(controller: Controller, id_or_name: str, *, settings: Settings
         weight=release.weight,
         step_seconds=now - release.step_at if in_canary else 0.0,
         stages=stages_of(events, now),
-        arms=_arms(controller, release),
+        arms=_arms(controller, release) if release.epoch else (),
         verdicts=observed.verdicts if fresh and observed is not None else release.verdicts,
         drift=drift,
         drift_rows=sampler.ring.rows if sampler is not None else 0,
         psi_limit=settings.psi_limit,
         next=decision.because if release.active and decision is not None else "",
         because=release.because,
+        not_released=_not_released(release, events),
         actions=_actions(release) if _is_current(controller, release) else (),
         report=release.report,
         events=tuple(EventView(e.at, e.who, e.kind, e.why) for e in reversed(events) if _worth_telling(e))[
@@ -66,42 +70,17 @@ def make_snapshot(controller: Controller, id_or_name: str, *, settings: Settings
 
 
 def _worth_telling(event: Event) -> bool:
+    """Leave out what only repeats: judgements between steps, and a deploy's asking to be taken back."""
+    if isinstance(event.body, ev.Requested):
+        return event.body.asker == "person"
     return not isinstance(event.body, ev.Judged)
 
 
-def stages_of(events: tuple[Event, ...], now: float) -> tuple[StageView, ...]:
-    """Return the stages of the ring with their times, from the log alone."""
-    at = {event.kind: event.at for event in events}
-    ended = next((e for e in events if isinstance(e.body, ev.Promoted | ev.RolledBack)), None)
-    built = next((e.body for e in events if isinstance(e.body, ev.Built)), None)
-    validated = next((e.body for e in events if isinstance(e.body, ev.Validated)), None)
-    marks = [("build", at["opened"], at.get("built")), ("validate", at.get("built"), at.get("validated"))]
-    marks += [("start", at.get("validated"), at.get("started"))]
-    marks += [("canary", at.get("started"), ended.at if ended else None)]
-    details = {
-        "build": built.runtime if built else "",
-        "validate": f"{sum(c.passed for c in validated.checks)} of {len(validated.checks)}"
-        if validated
-        else "",
-    }
-    stages, failed = [], ended is not None and isinstance(ended.body, ev.RolledBack)
-    for name, start, end in marks:
-        if start is None:
-            stages.append(StageView(name, "waiting"))
-        elif end is None:
-            status = "failed" if failed else "running"
-            stages.append(
-                StageView(name, status, (ended.at if ended else now) - start, details.get(name, ""))
-            )
-            if failed:
-                stages += [StageView(rest, "waiting") for rest, _, _ in marks[len(stages) :]]
-                break
-        else:
-            broke = failed and name == "canary" and ended is not None and end == ended.at
-            stages.append(StageView(name, "failed" if broke else "done", end - start, details.get(name, "")))
-    last = "rolled back" if failed else "promote"
-    stages.append(StageView(last, "failed" if failed else "done" if ended else "waiting"))
-    return tuple(stages)
+def _not_released(release: Release, events: tuple[Event, ...]) -> str:
+    if release.state is not State.ROLLED_BACK or any(isinstance(one.body, ev.Started) for one in events):
+        return ""
+    closed = any(isinstance(e.body, ev.Validated) and e.body.outcome is not Outcome.PASS for e in events)
+    return f"gate closed ({counted(release.checks)})" if closed else "taken back before its start"
 
 
 def _actions(release: Release) -> tuple[str, ...]:

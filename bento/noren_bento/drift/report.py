@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from noren_bento.drift.odds import odds
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -26,9 +28,9 @@ class ColumnDrift:
     reference_missing_share: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DriftReport:
-    """Drift of one version."""
+    """Drift of one version. Printed, it is a table: a line a column and output, the most surprising first."""
 
     version: str
     rows: int
@@ -45,6 +47,33 @@ class DriftReport:
         ('area',)
         """
         return tuple(column.name for column in (*self.columns, *self.outputs) if column.alarm)
+
+    @property
+    def by_surprise(self) -> tuple[ColumnDrift, ...]:
+        """Columns and outputs, those in alarm first, then by evidence."""
+        both = (*self.columns, *self.outputs)
+        return tuple(sorted(both, key=lambda one: (one.alarm, one.log_evidence), reverse=True))
+
+    @property
+    def title(self) -> str:
+        """The whole in one sentence.
+
+        >>> DriftReport("churn/3", 0, (), ()).title
+        'churn/3: no rows yet, so nothing is known of drift'
+        """
+        columns = (*self.columns, *self.outputs)
+        if not self.rows:
+            return f"{self.version}: no rows yet, so nothing is known of drift"
+        return f"{self.version}: {len(self.alarms)} of {len(columns)} columns drift, over {self.rows:,} rows"
+
+    def __repr__(self) -> str:
+        width = max((len(one.name) for one in self.by_surprise), default=0)
+        lines = [
+            f"{one.name:{width}}  PSI {one.psi:5.2f}  evidence {odds(one.log_evidence) or '–':19}  "
+            f"{'drifts' if one.alarm else ''}".rstrip()
+            for one in (self.by_surprise if self.rows else ())
+        ]
+        return "\n".join([*lines, self.title])
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table with one row a column and output, the most surprising first."""

@@ -14,12 +14,15 @@ from noren_bento.release.check import Outcome, Verdict
 from noren_bento.release.evidence import ArmCounts, Evidence
 from noren_bento.release.plan import Plan
 
+LIMIT = "refuses no more than the champion"
+
 
 def judge_refusals(evidence: Evidence, plan: Plan) -> Verdict:
     """Judge the refused requests of both arms; may be asked as often as one likes.
 
     *Fail* when the candidate refuses more often than the champion (an equal one is failed with probability
-    `plan.alpha` at most). Else *pass*: it is a veto and proves nothing, so it holds no healthy candidate up.
+    `plan.alpha` at most). Without a request *unsure*, as errors are then. Else *pass*: it is a veto and proves
+    nothing, so it holds no healthy candidate up.
 
     >>> counts = Evidence().add(1, 10, champion=ArmCounts(3000), candidate=ArmCounts(300, refused=6))
     >>> judge_refusals(counts, Plan()).because
@@ -32,15 +35,18 @@ def judge_refusals(evidence: Evidence, plan: Plan) -> Verdict:
     worse = float(regression_evidence(failures_of(refused)))
     fails = worse >= -log(plan.alpha)
     candidate, champion = evidence.candidate, evidence.champion
+    seen = max(candidate.requests, candidate.refused, candidate.failed)  # counters lag behind what they count
+    if not seen:
+        return Verdict("refusals", Outcome.UNSURE, limit=LIMIT, because="No requests yet.")
     counted = (
-        f"{candidate.refused:,} of {candidate.requests:,} requests were refused on the candidate, "
+        f"{candidate.refused:,} of {seen:,} requests were refused on the candidate, "
         f"{champion.refused:,} of {champion.requests:,} on the champion"
     )
     return Verdict(
         check="refusals",
         outcome=Outcome.FAIL if fails else Outcome.PASS,
-        value=candidate.refused / candidate.requests if candidate.requests else None,
-        limit="refuses no more than the champion",
+        value=candidate.refused / seen,
+        limit=LIMIT,
         because=f"{counted}: {'more' if fails else 'no more'} than chance gives an equal one.",
         log_evidence=worse,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from noren_bento.release.check import Outcome, Verdict, worst
 from noren_bento.release.evidence import Evidence
 from noren_bento.release.release import Release, State
+from noren_bento.release.words import checks_in_words, reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def decide(release: Release, observed: Observation, now: float) -> Decision:
     No evidence is never success and never failure: without requests a canary holds for ever.
     """
     if release.requested == "roll back" and release.state is not State.ROLLED_BACK:
-        return RollBack(_asked(release), asked_by=release.requested_by)
+        return _taken_back(release)
     match release.state:
         case State.OPENED | State.BUILT | State.VALIDATED:
             return _before_traffic(release, observed)
@@ -93,7 +94,7 @@ def _before_traffic(release: Release, observed: Observation) -> Decision:
     if not release.start_requested and not observed.caller_alive:
         return RollBack("the process that deployed it ended before the start")
     if release.state is not State.VALIDATED:
-        return Hold("building" if release.state is State.OPENED else "validating")
+        return Hold(f"{_first_share(release)} when the checks pass")
     if not release.cleared:
         return Hold(f"waiting for the approval of a person other than {release.who}")
     if not release.start_requested:
@@ -108,7 +109,7 @@ def _before_traffic(release: Release, observed: Observation) -> Decision:
 
 def _first_release(release: Release, observed: Observation) -> Decision:
     outcome = worst(observed.verdicts)
-    because = "; ".join(verdict.because for verdict in observed.verdicts)
+    because = reasons(observed.verdicts)
     if observed.problem:
         return RollBack(f"{release.candidate} stopped serving: {observed.problem}")
     if outcome is Outcome.FAIL:
@@ -116,6 +117,24 @@ def _first_release(release: Release, observed: Observation) -> Decision:
     if outcome is Outcome.PASS:
         return Promote(f"first release: {because}")
     return Hold("replaying reference rows")
+
+
+def _first_share(release: Release) -> str:
+    """What a candidate gets that passes its validation."""
+    if release.plan.approval and not release.approved_by:
+        return "an approval"
+    return (
+        "a replay of its reference rows" if release.champion is None else f"{release.plan.steps[0].weight} %"
+    )
+
+
+def _taken_back(release: Release) -> RollBack:
+    """What is asked for: by the gate or the deploy itself, which is nobody's wish, or by a person."""
+    if release.gate_closed:
+        return RollBack(f"the gate is closed: {checks_in_words(release.checks)}")
+    if release.asker == "deploy":
+        return RollBack(release.requested_note.rstrip(". ") or "the deploy did not come to its start")
+    return RollBack(_asked(release), asked_by=release.requested_by)
 
 
 def _asked(release: Release) -> str:
@@ -126,7 +145,7 @@ def _asked(release: Release) -> str:
 def _canary(release: Release, observed: Observation, now: float) -> Decision:
     failed = [verdict for verdict in observed.verdicts if verdict.outcome is Outcome.FAIL]
     if failed:
-        return RollBack("; ".join(verdict.because for verdict in failed))
+        return RollBack(reasons(failed))
     if release.requested == "promote":
         return Promote(_asked(release), asked_by=release.requested_by)
     if release.paused:
@@ -147,7 +166,7 @@ def _canary(release: Release, observed: Observation, now: float) -> Decision:
         waits.append(f"{left:.0f} s have passed")
     if waits:
         return Hold(f"{goal} when {', and '.join(waits)}")
-    because = "; ".join(verdict.because for verdict in observed.verdicts)
+    because = reasons(observed.verdicts)
     if last:
         return Promote(because)
     return StepUp(release.plan.steps[release.step_index + 1].weight, because)

@@ -11,6 +11,7 @@ from noren_bento.release.evidence import ArmCounts, Evidence
 from noren_bento.release.plan import Plan
 
 Action = Literal["start", "promote", "roll back", "pause", "resume"]
+Asker = Literal["person", "deploy"]
 ACTIONS: tuple[Action, ...] = ("start", "promote", "roll back", "pause", "resume")
 
 
@@ -84,11 +85,12 @@ class Approved:
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """A person asks; only the control loop acts."""
+    """A person asks; only the control loop acts. A deploy that cannot go on asks to be taken back."""
 
     action: Action
     note: str = ""
-    """The person's reason, where one was given."""
+    """The reason, where one was given."""
+    asker: Asker = "person"
 
 
 @dataclass(frozen=True, slots=True)

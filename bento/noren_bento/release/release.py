@@ -55,6 +55,8 @@ class Release:
     """A promote or roll back that a person asked for and that is not carried out yet."""
     requested_by: str = ""
     requested_note: str = ""
+    asker: ev.Asker = "person"
+    """Whether a person asks, or the deploy that opened it."""
     weight: int = 0
     epoch: int = 0
     deadline_seconds: float = 1.0
@@ -72,6 +74,11 @@ class Release:
     def active(self) -> bool:
         """Whether it still wants something: neither promoted nor rolled back."""
         return self.state not in (State.PROMOTED, State.ROLLED_BACK)
+
+    @property
+    def gate_closed(self) -> bool:
+        """Whether its validation ended without letting it through; only its roll back may follow."""
+        return self.state is State.BUILT and bool(self.report)
 
     @property
     def step(self) -> Step | None:
@@ -183,7 +190,13 @@ def apply(release: Release, event: Event) -> Release:
         case ev.Requested(action="resume"):
             return replace(after, paused=False)
         case ev.Requested():
-            return replace(after, requested=body.action, requested_by=event.who, requested_note=body.note)
+            return replace(
+                after,
+                requested=body.action,
+                requested_by=event.who,
+                requested_note=body.note,
+                asker=body.asker,
+            )
         case ev.Started():
             return replace(
                 after,

@@ -15,11 +15,12 @@ from noren_bento.control.snapshot import Snapshot
 from noren_bento.control.snapshot_json import snapshot_from_json, snapshot_to_json
 from noren_bento.control.snapshots import make_snapshot
 from noren_bento.release import event as ev
-from noren_bento.release.check import Outcome
+from noren_bento.release.check import Outcome, Verdict
 from noren_bento.release.evidence import ArmCounts
+from noren_bento.release.plan import Plan
 from noren_bento.settings import load_settings
 from noren_bento.traffic.access_log import Failure
-from tests.noren_bento.control.test_controller import Home
+from tests.noren_bento.control.test_controller import ME, Home
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_a_release_that_a_guardrail_rolled_back_is_regressed_in_every_view_of_it
     snapshot = shown(home.controller, release)
     assert snapshot.state == "rolled back"
     assert outcomes(snapshot) == {"errors": Outcome.FAIL, "refusals": Outcome.PASS}
-    assert snapshot.verdicts[0].because == snapshot.because
+    assert snapshot.verdicts[0].because == f"{snapshot.because}."
     text, page = snapshot_to_text(snapshot), snapshot_to_html(snapshot)
     view = ReleaseView(snapshot, fetch=lambda: snapshot, request=lambda action: None)
     bundle: Any = view._repr_mimebundle_()
@@ -103,3 +104,26 @@ def test_a_first_release_keeps_the_verdict_of_its_replay(
         assert snapshot.state == state
         assert outcomes(snapshot) == {"replay": outcome}
     assert snapshot_to_text(snapshot).startswith(f"m v1 · {state} · replay ")
+
+
+def test_a_release_whose_gate_closed_is_told_as_not_released_and_offers_nothing(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.make_champion("m/1")
+    opened = ev.Opened("m/2", None, "d" * 64, Plan(), ME)
+    release = home.journal.open(opened, who="ana", why="because").id
+    assert shown(home.controller, release).arms == (), "who gets what has not changed yet"
+    checks = (Verdict("a", Outcome.PASS), Verdict("b", Outcome.FAIL, because="0.81 is below 0.9."))
+    for body in (
+        ev.Built("m:2", "/bentos/m/2", "onnx", "equal"),
+        ev.Validated(Outcome.FAIL, "d" * 64, checks, "/report.html"),
+        ev.Requested("roll back", note="The gate is closed.", asker="deploy"),
+    ):
+        home.journal.append(release, body, who="ana", why="because")
+    home.tick(2)
+    snapshot = shown(home.controller, release)
+    assert snapshot.not_released == "gate closed (1 of 2 checks)"
+    assert snapshot.because == "the gate is closed: 1 of 2 checks passed; b: 0.81 is below 0.9"
+    assert (snapshot.actions, snapshot.next, snapshot.arms) == ((), "", ())
+    assert snapshot.report == "/report.html"
+    assert [event.kind for event in snapshot.events] == ["rolled back", "validated", "built", "opened"]
+    assert snapshot.events[0].who == "noren"

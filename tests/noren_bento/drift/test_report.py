@@ -27,3 +27,16 @@ def test_a_report_without_columns_is_an_empty_table_with_all_headings():
 def test_alarms_name_inputs_and_outputs():
     report = DriftReport("churn/3", 500, (QUIET, DRIFTED), (DRIFTED,))
     assert report.alarms == ("area", "area")
+
+
+def test_printed_it_is_a_table_with_the_worst_on_top_and_the_whole_in_one_sentence():
+    lines = repr(DriftReport("churn/3", 500, (QUIET, DRIFTED), (OUTPUT,))).splitlines()
+    assert lines[0] == "area        PSI  0.31  evidence over 1,000,000 to 1  drifts"
+    assert [line.split()[0] for line in lines[1:3]] == ["prediction", "age"]
+    assert lines[3] == "churn/3: 1 of 3 columns drift, over 500 rows"
+
+
+def test_without_rows_nothing_is_said_of_any_column():
+    assert (
+        repr(DriftReport("churn/3", 0, (QUIET,), ())) == "churn/3: no rows yet, so nothing is known of drift"
+    )

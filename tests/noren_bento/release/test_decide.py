@@ -79,8 +79,54 @@ def test_a_promoted_release_can_be_rolled_back_by_hand() -> None:
 
 
 def test_a_reason_that_was_given_is_told_with_who_asked() -> None:
-    events = canary("m/1", ev.Requested("roll back", note="interrupted before the start"))
-    assert after(events) == RollBack("ana asked for it: interrupted before the start", asked_by="ana")
+    events = canary("m/1", ev.Requested("roll back", note="the nurses call"))
+    assert after(events) == RollBack("ana asked for it: the nurses call", asked_by="ana")
+
+
+def test_what_a_deploy_takes_back_itself_is_blamed_on_nobody() -> None:
+    note = "interrupted before the start."
+    asked = ev.Requested("roll back", note=note, asker="deploy")
+    assert after(log(opened(), BUILT, asked)) == RollBack("interrupted before the start")
+
+
+def test_a_closed_gate_is_the_reason_of_the_roll_back_that_follows_with_what_did_not_pass() -> None:
+    checks = (
+        Verdict("fits", Outcome.PASS, because="It fits."),
+        Verdict("accuracy", Outcome.FAIL, because="0.81 is below 0.9."),
+        Verdict("bias", Outcome.UNSURE, because="no row of group b"),
+    )
+    closed = ev.Validated(Outcome.FAIL, "d" * 64, checks, "/report.html")
+    told = "the gate is closed: 1 of 3 checks passed; accuracy: 0.81 is below 0.9; bias: no row of group b"
+    for asked in (ev.Requested("roll back", note="The gate is closed."), ev.Requested("roll back")):
+        assert after(log(opened(), BUILT, closed, asked)) == RollBack(told)
+
+
+def test_reasons_are_one_list_with_one_end() -> None:
+    both = (
+        Verdict("errors", Outcome.PASS, because="It fails below 1 %."),
+        Verdict("refusals", Outcome.PASS, because="0 of 500 were refused."),
+    )
+    assert after(canary(), verdicts=both, evidence=enough()).because == (
+        "It fails below 1 %; 0 of 500 were refused"
+    )
+
+
+@pytest.mark.parametrize(
+    ("champion", "plan", "says"),
+    [
+        ("m/1", Plan(), "10 % when the checks pass"),
+        (None, Plan(), "a replay of its reference rows when the checks pass"),
+        ("m/1", Plan(approval=True), "an approval when the checks pass"),
+    ],
+)
+def test_before_its_start_a_release_says_what_is_next_whatever_stage_runs(
+    champion: str | None, plan: Plan, says: str
+) -> None:
+    for events in (
+        log(opened(champion=champion, plan=plan)),
+        log(opened(champion=champion, plan=plan), BUILT),
+    ):
+        assert after(events) == Hold(says)
 
 
 def test_a_release_whose_caller_died_is_closed_before_the_start_but_not_after() -> None:

@@ -1,0 +1,57 @@
+"""What verdicts and runtimes are called in sentences for people, the same wherever they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from noren_bento.release.check import Verdict
+
+NAMED = 5
+"""Checks that a closed gate names; the rest are counted."""
+RUNTIMES = {
+    "exact": "exact",
+    "onnx": "ONNX Runtime",
+    "arrays": "scikit-learn on arrays",
+    "sklearn": "scikit-learn",
+}
+
+
+def runtime_in_words(runtime: str) -> str:
+    """Name what answers for a version; a runtime of a newer Noren by its own name.
+
+    >>> runtime_in_words("onnx"), runtime_in_words("arrays"), runtime_in_words("")
+    ('ONNX Runtime', 'scikit-learn on arrays', '')
+    """
+    return RUNTIMES.get(runtime, runtime)
+
+
+def reasons(verdicts: Iterable[Verdict]) -> str:
+    """Join the reasons of verdicts to one sentence without a full stop, as the reasons in the log are written.
+
+    >>> from noren_bento.release.check import Outcome
+    >>> reasons([Verdict("a", Outcome.PASS, because="It is safe."), Verdict("b", Outcome.PASS, because="So is that")])
+    'It is safe; So is that'
+    """
+    return "; ".join(verdict.because.rstrip(". ") for verdict in verdicts if verdict.because)
+
+
+def counted(checks: Sequence[Verdict]) -> str:
+    """Say how many checks passed.
+
+    >>> counted(())
+    '0 of 0 checks'
+    """
+    return f"{sum(check.passed for check in checks)} of {len(checks)} checks"
+
+
+def checks_in_words(checks: Sequence[Verdict]) -> str:
+    """Say how many checks passed and why the others did not, five of them by name.
+
+    >>> from noren_bento.release.check import Outcome
+    >>> odd = [Verdict(name, Outcome.FAIL, because=f"{name} is low.") for name in "abcdefg"]
+    >>> checks_in_words(odd)
+    '0 of 7 checks passed; a: a is low; b: b is low; c: c is low; d: d is low; e: e is low; and 2 more'
+    """
+    closed = [check for check in checks if not check.passed]
+    parts = [f"{counted(checks)} passed", *(f"{one.check}: {reasons([one])}" for one in closed[:NAMED])]
+    return "; ".join([*parts, *([f"and {len(closed) - NAMED} more"] if len(closed) > NAMED else [])])
