@@ -21,6 +21,7 @@ from noren_bento.control.controller import Controller
 from noren_bento.control.data_plane import DataPlane
 from noren_bento.control.evidence_reader import EvidenceReader
 from noren_bento.control.journal import Journal
+from noren_bento.control.log_keepers import LogKeepers
 from noren_bento.control.processes import envoy_of, read_settings
 from noren_bento.control.watch import Watch
 from noren_bento.home import Home
@@ -56,6 +57,7 @@ def run(home: Home) -> None:
         clock=time.time,
         on_champion=aliases.set_champion,
     )
+    keepers = LogKeepers(home)
     failed: dict[str, str] = {}
     stop = threading.Event()
 
@@ -76,6 +78,7 @@ def run(home: Home) -> None:
         while not stop.is_set():
             attempt("loop", controller.tick)
             attempt("logs", rotate)
+            attempt("prediction logs", keepers.keep)
             stop.wait(TICK_SECONDS)
 
     thread = threading.Thread(target=loop, name="control-loop", daemon=True)
@@ -95,6 +98,7 @@ def run(home: Home) -> None:
         stop.set()
         thread.join(10)
         controller.close()
+        keepers.close()
         aliases.close()
         store.close()
 

@@ -103,15 +103,19 @@ def _must_be_text(column: str, kind: pl.DataType, schemas: list[dict[str, pl.Dat
 
 def _read_moment(since: Since) -> datetime:
     if isinstance(since, str):
-        try:
-            since = datetime.fromisoformat(since)
-        except ValueError:
-            raise NorenError(
-                f"since must be a moment such as 2031-05-17 or 2031-05-17T08:30; got {since[:80]!r}."
-            ) from None
-    if not isinstance(since, datetime):
-        since = datetime.combine(since, time())
-    return since.replace(tzinfo=UTC) if since.tzinfo is None else since.astimezone(UTC)
+        moment = _parse_moment(since)
+    else:
+        moment = since if isinstance(since, datetime) else datetime.combine(since, time())
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _parse_moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise NorenError(
+            f"since must be a moment such as 2031-05-17 or 2031-05-17T08:30; got {text[:80]!r}."
+        ) from None
 
 
 def _explain_nothing(home: Home, name: str, since: Since | None) -> str:

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from noren_bento.serving.log.merge import has_parts, merge_day
 from noren_bento.serving.log.part import HIDDEN, SUFFIX
-from noren_bento.serving.log.settings import LogSettings
 from noren_bento.serving.log.table import PARTITION
 
 KEEP_SECONDS = 60.0
@@ -36,10 +35,12 @@ class LogFile:
 
 
 class Keeper:
-    """Sweeps its model's log once a minute, and has old files merged once an hour, in a process of low priority."""
+    """Sweeps one model's log once a minute, and has old files merged once an hour, in a process of low priority."""
 
-    def __init__(self, settings: LogSettings) -> None:
-        self._settings = settings
+    def __init__(self, folder: Path, *, max_bytes: int, max_days: int) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._max_days = max_days
         self._next = self._next_merge = 0.0
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -51,14 +52,20 @@ class Keeper:
         if now < self._next:
             return
         self._next = now + KEEP_SECONDS
-        folder, today = self._settings.folder.parent, datetime.now(UTC)
+        folder, today = self._folder, datetime.now(UTC)
         with lock_log(folder) as mine:
             if mine:
-                sweep(folder, self._settings.max_bytes, self._settings.max_days, now=today)
+                sweep(folder, self._max_bytes, self._max_days, now=today)
         if now >= self._next_merge and self._child is None:
             self._next_merge = now + MERGE_SECONDS
             if any(has_parts(one) for one in days_over(folder, today)):
                 self._child = _start_merging(folder)
+
+    def close(self) -> None:
+        """End a merge that runs; whoever keeps the log next takes it up."""
+        if self._child is not None:
+            self._child.terminate()
+            self._child.wait()
 
 
 def _start_merging(folder: Path) -> subprocess.Popen[bytes]:

@@ -54,7 +54,9 @@ class PredictionLog:
         self._table: Table | None = None
         self._settings = settings
         self._tell = tell
-        self._keeper = Keeper(settings)
+        self._keeper = Keeper(
+            settings.folder.parent, max_bytes=settings.max_bytes, max_days=settings.max_days
+        )
         self._queue: list[Batch] = []
         self._cells = 0
         self._dropped = 0
@@ -103,6 +105,7 @@ class PredictionLog:
         self._thread.join(CLOSE_SECONDS)
         if not self._thread.is_alive():
             self.flush()  # what came after the thread's own last
+            self._keeper.close()
 
     def _run(self) -> None:
         while not self._ending.wait(FLUSH_SECONDS):
