@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -13,7 +14,7 @@ from noren.handle import Release
 from noren.ring import Ring, Task
 from noren_bento.control.client import ControlClient
 from noren_bento.control.processes import bring_down, bring_up
-from noren_bento.errors import ConflictError
+from noren_bento.errors import ConflictError, NotFoundError
 from noren_bento.release.plan import Plan, Step
 from noren_bento.settings import Settings
 from notebooks.clinic import Clinic
@@ -65,6 +66,27 @@ def test_a_name_with_dots_and_capitals_answers_at_its_url(settings: Settings) ->
     answer = ask(settings, NAME)
     assert (answer.status_code, answer.json()["model"]) == (200, f"{NAME}/1")
     assert ask(settings, NAME.lower()).status_code == 404
+
+
+def test_what_users_ask_is_logged_with_the_id_they_are_given_and_no_replay_is(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = {one["request_id"]: one for one in (ask(settings, NAME).json() for _ in range(5))}
+    monkeypatch.setenv("NOREN_HOME", str(settings.home))
+
+    def logged() -> dict[str, dict[str, Any]]:
+        try:
+            return {row["request_id"]: row for row in noren.predictions(NAME).collect().to_dicts()}
+        except NotFoundError:
+            return {}
+
+    until(lambda: answers.keys() <= logged().keys())
+    assert len(logged()) <= 5 + 1, "the first release's reference rows are nobody's requests"
+    for request_id, answer in answers.items():
+        row = logged()[request_id]
+        assert {name: row[name] for name in BODY["rows"][0]} == BODY["rows"][0]
+        assert (row["version"], row["prediction"]) == (f"{NAME}/1", answer["predictions"][0])
+        assert [row["probability_no"], row["probability_yes"]] == answer["probabilities"][0]
 
 
 def test_a_first_release_that_is_rolled_back_leaves_a_503_that_says_so_and_the_next_is_a_first_one(

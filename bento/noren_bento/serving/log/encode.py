@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from noren_bento.serving.log.parquet import Chunk, Field
 
 REMEMBERED = 4096
 """Texts whose encoding is remembered: categories come again and again."""
+SLICE = 2000
 _length = struct.Struct("<I").pack
 
 
@@ -26,9 +27,10 @@ class Texts(dict[Any, bytes]):
             self[value] = encoded
         return encoded
 
-    def join(self, values: Iterable[Any]) -> bytes:
-        """Encode texts one behind the other."""
-        return b"".join(map(self.__getitem__, values))
+    def join(self, values: Sequence[Any]) -> bytes:
+        """Encode texts one behind the other. In slices: between two of them the event loop may have its turn."""
+        slices = (values[start : start + SLICE] for start in range(0, len(values), SLICE))
+        return b"".join([b"".join(map(self.__getitem__, one)) for one in slices])
 
 
 def encode(field: Field, values: NDArray[Any], texts: Texts | None = None) -> Chunk:
