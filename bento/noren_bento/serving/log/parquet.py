@@ -89,7 +89,7 @@ def write_table(fields: Sequence[Field], chunks: Sequence[Chunk], *, compressed:
     parts, offset, columns, total = [MAGIC], len(MAGIC), [], 0
     for field, chunk in zip(fields, chunks, strict=True):
         page = _levels(field, chunk) + _packed(field, chunk)
-        stored = zlib.compress(page, 6, GZIP_WINDOW) if compressed else page
+        stored = zlib.compress(page, 1, GZIP_WINDOW) if compressed else page
         header = write_struct(
             {1: 0, 2: len(page), 3: len(stored), 5: {1: rows, 2: PLAIN, 3: RLE, 4: RLE}}  # a data page
         )
