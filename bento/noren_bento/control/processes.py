@@ -130,7 +130,10 @@ def read_settings(run_folder: Path) -> Settings:
 
 
 def _write_settings(home: Home) -> None:
-    values = {name: str(value) for name, value in asdict(home.settings).items()}
+    values = {
+        name: value if isinstance(value, tuple) else str(value)  # JSON writes it as a list
+        for name, value in asdict(home.settings).items()
+    }
     (home.run / "settings.json").write_text(json.dumps(values, indent=1))
 
 
