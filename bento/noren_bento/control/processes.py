@@ -8,7 +8,7 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from filelock import FileLock
 from noren_bento.control.client import ControlClient
 from noren_bento.errors import ConflictError, NorenError, UnreachableError
 from noren_bento.home import Home
+from noren_bento.serving.door import OPEN, TOKEN, is_loopback, is_opened, read_token
 from noren_bento.settings import Settings, load_settings
 from noren_bento.stores.events import EventStore
 from noren_bento.targets.logs import last_words
@@ -63,6 +64,7 @@ def bring_up(settings: Settings, *, progress: Callable[[str], None] = lambda tex
             _require_dead(supervisor)
             if reclaimed := supervisor.reclaim_orphans():
                 progress(f"ended {len(reclaimed)} processes that an earlier supervisor left")
+            _require_guarded(settings, os.environ)
             _require_free(settings)
             progress("starting supervisord, Envoy and control")
             _write_settings(home)
@@ -169,6 +171,15 @@ def _require_dead(supervisor: Supervisor) -> None:
         raise UnreachableError(
             f"supervisord (process {pid}) lives, but does not answer. What it keeps goes on. Where the machine is "
             "busy, try again; else `noren down` ends it with all that it keeps, and `noren up` starts all anew."
+        )
+
+
+def _require_guarded(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Services ask for the token; this sees to it that there is one before anybody else can reach them."""
+    if not (read_token(environ) or is_opened(environ) or is_loopback(settings.host)):
+        raise NorenError(
+            f"NOREN_HOST={settings.host} lets other machines in, and there is no token. Set {TOKEN} to at least 16 "
+            f"characters that only your callers know, or {OPEN}=1 where something in front asks who may."
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import math
+import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +15,7 @@ from typing import Any
 
 from noren_bento.release.evidence import ArmCounts
 from noren_bento.release.release import Release
+from noren_bento.serving.door import token_headers
 from noren_bento.serving.predictor import MODEL_FOLDER, read_replay
 from noren_bento.traffic.envoy_config import Upstream
 
@@ -57,12 +59,13 @@ def replay(rows: Sequence[dict[str, Any]], upstream: Upstream, *, stop_after: in
     More than `stop_after` failures settle it: the rest is not sent.
     """
     failed, seconds = 0, []
+    headers = _UNCOUNTED | token_headers(os.environ)
     connection = http.client.HTTPConnection(upstream.host, upstream.port, timeout=ROW_SECONDS)
     try:
         for row in rows:
             begun = time.perf_counter()
             try:
-                connection.request("POST", "/predict", json.dumps({"rows": [row]}), _UNCOUNTED)
+                connection.request("POST", "/predict", json.dumps({"rows": [row]}), headers)
                 answer = connection.getresponse()
                 answer.read()
                 failed += answer.status != http.client.OK

@@ -15,6 +15,7 @@ from noren_bento.serving.answers import Answers, ModelError
 from noren_bento.serving.arrow.format import ARROW_TYPE
 from noren_bento.serving.batch import Seen
 from noren_bento.serving.columns import Columns
+from noren_bento.serving.door import ALWAYS, Door
 from noren_bento.serving.formats import JSON, Format
 from noren_bento.serving.intake import BODY_SECONDS, SMALL_BODY, Intake, Message, Receive
 from noren_bento.serving.metrics import CONTENT_TYPE
@@ -50,43 +51,48 @@ class PredictMiddleware:
     """Answers `POST /predict`, `/invocations` and `/feedback`, `GET /metrics` and `GET /version`."""
 
     def __init__(
-        self, app: App, slot: Slot, max_body_bytes: int, *, body_seconds: float = BODY_SECONDS
+        self, app: App, slot: Slot, max_body_bytes: int, *, door: Door, body_seconds: float = BODY_SECONDS
     ) -> None:
         self._app = app
         self._slot = slot
+        self._door = door
         self._intake = Intake(max_body_bytes, seconds=body_seconds)
         self._ids = RequestIds()
         self._waiting = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass the request on."""
-        worker = self._slot.worker
-        if worker is None or scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in ALWAYS:
             await self._app(scope, receive, send)
             return
-        path = scope["path"]
-        if format_ := worker.formats.get(path):
-            await self._answer(worker, format_, scope, receive, send)
+        worker, path = self._slot.worker, scope["path"]
+        headers: Headers = dict(scope["headers"])
+        if (refusal := self._door.refuse(scope, headers)) is not None:
+            await _send_refusal(send, refusal, self._ids.of(headers), worker)
+        elif worker is None:
+            await self._app(scope, receive, send)
+        elif format_ := worker.formats.get(path):
+            await self._answer(worker, format_, headers, scope, receive, send)
         elif path == "/feedback":
-            await self._take_labels(worker, scope, receive, send)
+            await self._take_labels(worker, headers, scope, receive, send)
         elif path in PAGES:
-            await self._show(worker, path, scope, send)
+            await self._show(worker, path, headers, scope, send)
         else:
             await self._app(scope, receive, send)
 
-    async def _show(self, worker: Worker, path: str, scope: Scope, send: Send) -> None:
+    async def _show(self, worker: Worker, path: str, headers: Headers, scope: Scope, send: Send) -> None:
         if scope["method"] not in ("GET", "HEAD"):
-            request_id = self._ids.of(dict(scope["headers"]))
             refusal = Refusal(f"{path} takes GET.", status=405)
-            await _send_refusal(send, refusal, request_id, worker)
+            await _send_refusal(send, refusal, self._ids.of(headers), worker)
         elif path == "/metrics":
             page = await asyncio.get_running_loop().run_in_executor(None, worker.metrics)
             await _send(send, 200, page.encode(), [(b"content-type", CONTENT_TYPE.encode())])
         else:
             await _send(send, 200, msgspec.json.encode(worker.identity()), [JSON])
 
-    async def _take_labels(self, worker: Worker, scope: Scope, receive: Receive, send: Send) -> None:
-        headers: Headers = dict(scope["headers"])
+    async def _take_labels(
+        self, worker: Worker, headers: Headers, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         request_id = self._ids.of(headers)
         body = b""
         try:
@@ -103,10 +109,9 @@ class PredictMiddleware:
             self._intake.release(body)
 
     async def _answer(
-        self, worker: Worker, format_: Format, scope: Scope, receive: Receive, send: Send
+        self, worker: Worker, format_: Format, headers: Headers, scope: Scope, receive: Receive, send: Send
     ) -> None:
         began = time.perf_counter()
-        headers: Headers = dict(scope["headers"])
         request_id = self._ids.of(headers)
         columns: Columns | None = None
         answers: Answers | None = None
@@ -174,15 +179,20 @@ def _headers(
     return [content_type, worker.version_header, (b"x-request-id", request_id)]
 
 
-async def _send_refusal(send: Send, refusal: Refusal, request_id: bytes, worker: Worker) -> None:
-    headers = _headers(JSON, request_id, worker)
+async def _send_refusal(send: Send, refusal: Refusal, request_id: bytes, worker: Worker | None) -> None:
+    headers = [JSON, (b"x-request-id", request_id)]
+    body = {**refusal.body(), "request_id": request_id.decode()}
+    if worker is not None:
+        headers.append(worker.version_header)
+        body["model"] = worker.version
+    if refusal.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
     if refusal.status in (408, 413):
         headers.append((b"connection", b"close"))
     if refusal.status in (429, 503):
         headers.append((b"retry-after", b"1"))
     if refusal.status == 405:
         headers.append((b"allow", b"POST" if "POST" in refusal.error else b"GET"))
-    body = {**refusal.body(), "model": worker.version, "request_id": request_id.decode()}
     await _send(send, refusal.status, msgspec.json.encode(body), headers)
 
 

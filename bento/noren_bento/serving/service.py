@@ -13,10 +13,12 @@ from typing import Any
 
 from noren_bento.release.version import Column, Signature
 from noren_bento.serving.connections import limit_connections
+from noren_bento.serving.door import door_of
 from noren_bento.serving.image import ENVIRONMENT, make_image
 from noren_bento.serving.log.settings import read_log_settings
 from noren_bento.serving.manifest import read_manifest
 from noren_bento.serving.middleware import PredictMiddleware, Slot
+from noren_bento.serving.telemetry import send_no_telemetry
 from noren_bento.serving.watch import end_master, find_master, start_watch
 from noren_bento.serving.worker import Worker
 
@@ -34,6 +36,7 @@ def make_service(folder: Path) -> Any:
     """Make the service for a bento's model folder. The model is loaded in the workers only."""
     import bentoml
 
+    send_no_telemetry()
     limit_connections()
     manifest = read_manifest(folder)
     slot = Slot()
@@ -51,7 +54,7 @@ def make_service(folder: Path) -> Any:
         runner_probe={"enabled": False},
     )
     limit = int(os.environ.get(MAX_BODY_BYTES, "10000000"))
-    service.add_asgi_middleware(PredictMiddleware, slot=slot, max_body_bytes=limit)
+    service.add_asgi_middleware(PredictMiddleware, slot=slot, max_body_bytes=limit, door=door_of(os.environ))
     return service
 
 

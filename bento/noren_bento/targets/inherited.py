@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from noren_bento.serving.door import OPEN, TOKEN
+
 NAMES = frozenset(
     {
         *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TMPDIR", "TZ", "LD_LIBRARY_PATH"),
@@ -37,6 +39,11 @@ def for_service(environ: Mapping[str, str]) -> dict[str, str]:
     {'PATH': '/bin', 'https_proxy': 'http://p', 'NOREN_PORT': '8620'}
     """
     return {name: value for name, value in environ.items() if _is_plain(name)}
+
+
+def for_passing_service(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what a service for a while may see: only this process asks it, on a port that nobody else knows."""
+    return {name: value for name, value in for_service(environ).items() if name not in (TOKEN, OPEN)}
 
 
 def for_launch(environ: Mapping[str, str]) -> dict[str, str]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 import time
+
+from noren_bento.serving.door import token_headers
 
 _ANSWER_BYTES = 65_536
 
@@ -61,7 +64,7 @@ def wait_ready(port: int, seconds: float) -> bool:
 def _get(port: int, path: str, timeout: float) -> bytes | None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=token_headers(os.environ))
         answer = connection.getresponse()
         body = answer.read(_ANSWER_BYTES)
         return body if answer.status == http.client.OK else None

@@ -15,6 +15,7 @@ import psutil
 from noren_bento.errors import NorenError
 from noren_bento.home import Home
 from noren_bento.settings import Settings
+from noren_bento.targets.inherited import for_passing_service
 from noren_bento.targets.launch import prepare_command
 from noren_bento.targets.logs import last_words
 from noren_bento.targets.marked import CALLER, MARK, this_caller
@@ -36,7 +37,12 @@ def serving(bento_path: Path, *, settings: Settings, workers: int | None = None)
         state, port = Path(work), free_port()
         count = workers or settings.workers
         command = prepare_command(
-            bento_path, port=port, workers=count, state=state, settings=settings, environ=os.environ
+            bento_path,
+            port=port,
+            workers=count,
+            state=state,
+            settings=settings,
+            environ=for_passing_service(os.environ),
         )
         marks = {MARK: Home(settings).mark, CALLER: this_caller()}
         log = state / "service.log"

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from noren_bento.serving.door import Door
 from noren_bento.serving.intake import BODY_SECONDS
 from noren_bento.serving.middleware import PredictMiddleware, Slot
 from noren_bento.serving.worker import Worker
@@ -29,13 +30,14 @@ def ask(
     limit: int = 2000,
     body_seconds: float = BODY_SECONDS,
     base_url: str = "http://127.0.0.1",
+    door: Door | None = None,
     **request: Any,
 ) -> httpx.Response:
     slot = Slot()
     slot.worker = worker
 
     async def run() -> httpx.Response:
-        app: Any = PredictMiddleware(beyond, slot, limit, body_seconds=body_seconds)
+        app: Any = PredictMiddleware(beyond, slot, limit, door=door or Door(), body_seconds=body_seconds)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base_url) as client:
             return await client.request(method, path, **request)
 
