@@ -36,9 +36,9 @@ SERIALS = 3000
 
 
 @contextmanager
-def running_home(folder: Path) -> Iterator[Settings]:
+def running_home(folder: Path, **arguments: object) -> Iterator[Settings]:
     """Settings of a fresh home that runs; brought down at the end, with proof that nothing is left."""
-    settings = load_settings({"home": folder / "home", "port": free_port()})
+    settings = load_settings({"home": folder / "home", "port": free_port(), **arguments})
     bring_up(settings)
     try:
         yield settings

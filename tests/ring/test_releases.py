@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -40,7 +41,8 @@ BODY = {"rows": [{name: float(value) for name, value in serials()[0].iloc[0].ite
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    with running_home(tmp_path_factory.mktemp("releases")) as settings:
+    private = {"log_drop": ["b", "no, such"], "log_hash": ["c", "other/a"]}
+    with running_home(tmp_path_factory.mktemp("releases"), **private) as settings:
         deploy(settings, serial_task(NAME))
         yield settings
 
@@ -71,6 +73,7 @@ def test_a_name_with_dots_and_capitals_answers_at_its_url(settings: Settings) ->
 def test_what_users_ask_is_logged_with_the_id_they_are_given_and_no_replay_is(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    asked = BODY["rows"][0]
     answers = {one["request_id"]: one for one in (ask(settings, NAME).json() for _ in range(5))}
     monkeypatch.setenv("NOREN_HOME", str(settings.home))
 
@@ -84,7 +87,11 @@ def test_what_users_ask_is_logged_with_the_id_they_are_given_and_no_replay_is(
     assert len(logged()) <= 5 + 1, "the first release's reference rows are nobody's requests"
     for request_id, answer in answers.items():
         row = logged()[request_id]
-        assert {name: row[name] for name in BODY["rows"][0]} == BODY["rows"][0]
+        assert {name: row[name] for name in ("a", "serial")} == {
+            name: asked[name] for name in ("a", "serial")
+        }
+        assert "b" not in row, "it must not be stored"
+        assert re.fullmatch("[0-9a-f]{32}", row["c"]), "only its hash may be stored"
         assert (row["version"], row["prediction"]) == (f"{NAME}/1", answer["predictions"][0])
         assert [row["probability_no"], row["probability_yes"]] == answer["probabilities"][0]
 
