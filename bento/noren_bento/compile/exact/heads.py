@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import msgspec
 import numpy as np
 
+from noren_bento.compile.exact.boosting import read_gradient, read_histogram
 from noren_bento.compile.refusal import PassedOverError, require_own
 from noren_bento.release.version import Signature
 from noren_bento.serving.exact.program import Boosting, Classes, Linear
@@ -38,18 +40,16 @@ class Heads:
 def read_heads(part: Any, signature: Signature, threshold: dict[str, Any]) -> Heads:
     """The head of a fitted estimator; raises PassedOverError for those that have none."""
     require_own(part)
-    heads = _read_linear(part, signature)
+    heads = _read_linear(part, signature) or _read_boosting(part)
     if heads is None:
         raise PassedOverError(f"{type(part).__name__} is not among the estimators that are computed exactly")
     if threshold:
         if len(heads.classes[0].labels) != 2:
             raise PassedOverError("its threshold is not between two classes")
-        heads = replace(heads, classes=tuple(_with(one, threshold) for one in heads.classes))
+        heads = replace(
+            heads, classes=tuple(msgspec.structs.replace(one, **threshold) for one in heads.classes)
+        )
     return heads
-
-
-def _with(classes: Classes, threshold: dict[str, Any]) -> Classes:
-    return Classes(classes.labels, classes.dtype, classes.probabilities, **threshold)
 
 
 def _read_linear(part: Any, signature: Signature) -> Heads | None:
@@ -66,10 +66,29 @@ def _read_linear(part: Any, signature: Signature) -> Heads | None:
     return None
 
 
+def _read_boosting(part: Any) -> Heads | None:
+    match type(part).__name__:
+        case "HistGradientBoostingClassifier":
+            return Heads(read_histogram(part), tuple(_classes(part)))
+        case "HistGradientBoostingRegressor":
+            link = type(part._loss.link).__name__
+            return Heads(read_histogram(part), link="exp" if link == "LogLink" else "identity")
+        case "GradientBoostingClassifier":
+            classes = (msgspec.structs.replace(one, second_from_zero=True) for one in _classes(part))
+            return Heads(read_gradient(part), tuple(classes))
+        case "GradientBoostingRegressor":
+            return Heads(read_gradient(part))
+    return None
+
+
 def _weights(part: Any) -> Linear:
     coef, thin = part.coef_, hasattr(part.coef_, "toarray")
     weights = np.asarray(coef.toarray() if thin else coef)
-    return Linear(weights.T if weights.ndim == 2 else weights, np.asarray(part.intercept_), sequential=thin)
+    if weights.ndim == 2:
+        # BLAS adds by how they lie, and only arrays without gaps are written as they lie.
+        rising = weights.strides[0] >= weights.strides[1]
+        weights = (np.ascontiguousarray(weights) if rising else np.asfortranarray(weights)).T
+    return Linear(weights, np.asarray(part.intercept_), sequential=thin)
 
 
 def _classes(part: Any) -> Iterator[Classes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import exp
+from operator import ge, gt
 from typing import Any
 
 import numpy as np
@@ -36,12 +37,13 @@ def compile_classes(classes: Classes, *, wanted: bool) -> Decide:
 def _compile_two(classes: Classes, labels: NDArray[Any], *, wanted: bool) -> Decide:
     no, yes = labels[:1], labels[1:]
     share = SHARES[classes.probabilities] if wanted else None
+    exceeds = ge if classes.second_from_zero else gt
 
     def decide(scores: Matrix) -> Answers:
         shares = share(scores) if share else None
         if len(scores) == 1:  # what most requests are
-            return Answers(yes if scores[0] > 0 else no, shares)
-        return Answers(labels.take((scores > 0).astype(np.int64)), shares)
+            return Answers(yes if exceeds(scores[0], 0) else no, shares)
+        return Answers(labels.take(exceeds(scores, 0).astype(np.int64)), shares)
 
     return decide
 

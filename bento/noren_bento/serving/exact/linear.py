@@ -26,16 +26,8 @@ def compile_linear(head: Linear) -> Score:
 def _compile_sequential(weights: Matrix, intercept: Matrix) -> Score:
     """As scipy multiplies a sparse matrix: zeros are left out, and each row's products are added one by one."""
     single = weights.ndim == 1 or weights.shape[1] == 1
-    plain = weights.ravel().tolist() if single else []
 
-    def add_one(matrix: Matrix) -> Matrix:
-        total = 0.0
-        for value, weight in zip(matrix[0].tolist(), plain, strict=True):
-            if value:
-                total += value * weight
-        return np.array([total]) + intercept
-
-    def add_many(matrix: Matrix) -> Matrix:
+    def add(matrix: Matrix) -> Matrix:
         wide = weights.reshape(matrix.shape[1], -1)
         scores = np.zeros((len(matrix), wide.shape[1]))
         for feature in range(matrix.shape[1]):
@@ -45,6 +37,20 @@ def _compile_sequential(weights: Matrix, intercept: Matrix) -> Score:
                 scores[rows] += values[rows, None] * wide[feature]
         return (scores[:, 0] if single else scores) + intercept
 
-    if single:
-        return lambda matrix: add_one(matrix) if len(matrix) == 1 else add_many(matrix)
-    return add_many
+    return add
+
+
+def compile_sequential_row(head: Linear) -> Callable[[list[float]], Matrix] | None:
+    """Return the same of a single row with a single output; None for several."""
+    if head.weights.ndim > 1 and head.weights.shape[1] > 1:
+        return None
+    plain, start = head.weights.ravel().tolist(), float(head.intercept.ravel()[0])
+
+    def add(row: list[float]) -> Matrix:
+        total = 0.0
+        for value, weight in zip(row, plain, strict=True):
+            if value:
+                total += value * weight
+        return np.array([total + start])
+
+    return add

@@ -65,21 +65,22 @@ class Boosting(msgspec.Struct, frozen=True, tag="boosting"):
     """A head: trees of at most 64 leaves, whose values are added one after the other."""
 
     feature: np.ndarray
-    """Shape (splits,): the feature that is compared, for every split of all trees, ordered by feature and threshold."""
+    """Shape (splits,), over all trees: the feature that is compared."""
     threshold: np.ndarray
+    """Shape (splits,): values up to it go left."""
     left: np.ndarray
-    """Shape (splits,): leaves below the split's left side, as bits; a value above the threshold leaves them out."""
-    right: np.ndarray
-    """Shape (splits,): those of its right side; a missing value that goes left leaves them out."""
+    """Shape (splits,): the leaves on the split's left side as bits, the tree's leftmost leaf being the lowest."""
     missing_left: np.ndarray
+    """Shape (splits,): whether a missing value goes left."""
     tree: np.ndarray
-    """Shape (splits,): which tree the split belongs to."""
+    """Shape (splits,): the tree that the split belongs to."""
     values: np.ndarray
-    """Shape (trees, leaves): the number that a leaf adds."""
+    """Shape (trees, leaves): the number that a leaf adds, from left to right."""
     base: np.ndarray
     """Shape (outputs,): where each output's sum begins; tree t belongs to output t modulo outputs."""
     rounded: bool
-    """Whether the input is rounded to float32 first."""
+    """Whether features are rounded to float32 first."""
+    takes_missing: bool
 
 
 class Classes(msgspec.Struct, frozen=True):
@@ -94,6 +95,9 @@ class Classes(msgspec.Struct, frozen=True):
     """Where set: the positive class is predicted when its score is at least this."""
     threshold_of: Literal["probability", "score"] = "probability"
     positive: int = 1
+    """Place of the positive class."""
+    second_from_zero: bool = False
+    """Whether a score of exactly zero is the second of two classes."""
 
 
 class Program(msgspec.Struct, frozen=True):
