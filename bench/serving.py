@@ -44,6 +44,7 @@ from bench.sides.serving.models import MODELS, Subject, prepare
 from bench.sides.serving.servers import SERVERS
 from bench.sides.serving.tables import (
     Found,
+    Share,
     left_out,
     ratio_table,
     share_table,
@@ -58,31 +59,41 @@ ROUNDS = 3
 SECONDS = 3.0
 PACKAGES = ("noren", "bentoml", "mlflow", "onnxruntime", "scikit-learn", "pandas", "numpy", "uvicorn")
 PEERS = {"peers": ("fastapi", "litserve"), "peers_mlserver": ("mlserver",)}
-COUNTED, UNCOUNTED, BULK, BULK_ARROW = "one-16", "uncounted-16", "bulk", "bulk-arrow"
+COUNTED, UNCOUNTED, UNLOGGED = "one-16", "uncounted-16", "unlogged-16"
+BULK, BULK_ARROW = "bulk", "bulk-arrow"
 WORKLOADS = (
     Workload("one-1", "One row, 1 connection", 1, 1),
     Workload(COUNTED, "One row, 16 connections", 16, 1),
+    # Envoy's mark of a retry: such a request is answered like any other, and neither counted nor logged.
+    Workload(
+        UNCOUNTED,
+        "Noren, neither counted nor logged",
+        16,
+        1,
+        headers={"x-envoy-attempt-count": "2"},
+        server="noren",
+        beside=COUNTED,
+    ),
+    Workload(UNLOGGED, "Noren, not logged", 16, 1, server="unlogged", beside=COUNTED),
     Workload("one-64", "One row, 64 connections", 64, 1),
     Workload(BULK, "1,000 rows as JSON, 1 connection", 1, 1000),
     Workload(
         BULK_ARROW,
-        "1,000 rows as Arrow, 1 connection",
+        "Noren, Arrow",
         1,
         1000,
         kind="arrow",
         headers={"content-type": ARROW, "accept": ARROW},
-        servers=("noren",),
+        server="noren",
+        beside=BULK,
     ),
-    # Envoy's mark of a retry: such a request is answered like any other, and neither counted nor logged.
-    Workload(
-        UNCOUNTED,
-        "One row, 16 connections, neither counted nor logged",
-        16,
-        1,
-        headers={"x-envoy-attempt-count": "2"},
-        servers=("noren",),
-    ),
-    Workload(COUNTED, "One row, 16 connections, not logged", 16, 1, servers=("unlogged",)),
+)
+
+
+SHARES = (
+    Share("counters and log: with − without", COUNTED, UNCOUNTED),
+    Share("log: with − without", COUNTED, UNLOGGED),
+    Share("1,000 rows: JSON / Arrow", BULK, BULK_ARROW),
 )
 
 
@@ -165,14 +176,13 @@ def _print(found: Found, *, rounds: int, amount: Amount) -> None:
         f"end, {platform.system()}, Python {platform.python_version()}; {', '.join(told)}. "
         f"Medians of {rounds} rounds of {amount.seconds:g} s each.\n"
     )
-    shown = [
-        workload for workload in WORKLOADS if any(workload.is_for(SERVERS[one]) for one in found.servers)
-    ]
-    lines = [line for workload in shown for line in (*workload_table(found, workload), "")]
-    lines += [*ratio_table(found, WORKLOADS), ""]
-    lines += share_table(found, counted=COUNTED, uncounted=UNCOUNTED, bulk=BULK, arrow=BULK_ARROW)
-    lines += ["", *start_table(found), "", *left_out(found)]
-    print("\n".join(lines), flush=True)
+    lines = []
+    for workload in WORKLOADS:
+        if not workload.beside:
+            besides = [one for one in WORKLOADS if one.beside == workload.name]
+            lines += [*workload_table(found, workload, besides), ""]
+    lines += [*ratio_table(found, WORKLOADS), "", *share_table(found, SHARES), "", *start_table(found)]
+    print("\n".join([*lines, "", *left_out(found)]), flush=True)
 
 
 def _processor() -> str:

@@ -43,12 +43,14 @@ class Workload:
     rows: int
     kind: str = "json"
     headers: dict[str, str] = field(default_factory=dict)
-    servers: tuple[str, ...] = ()
-    """Those that are asked; none: all but the unlogged Noren."""
+    server: str = ""
+    """The only one that is asked; none: all but the unlogged Noren."""
+    beside: str = ""
+    """The workload in whose table it has its row."""
 
     def is_for(self, server: Server) -> bool:
         """Whether this server is asked."""
-        return server.name in self.servers if self.servers else server.name != "unlogged"
+        return server.name == self.server if self.server else server.name != "unlogged"
 
 
 @dataclass(frozen=True, slots=True)

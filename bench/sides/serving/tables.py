@@ -1,4 +1,4 @@
-"""Tables: medians over the rounds, in Markdown; the smallest CPU of a column is bold."""
+"""Tables: medians over the rounds, in Markdown."""
 
 from __future__ import annotations
 
@@ -32,6 +32,11 @@ class Found:
         samples = self.samples(server, model, workload)
         return median(sample.cpu_us for sample in samples) if samples else None
 
+    def noren_cpu_us(self, model: str, workload: str) -> float | None:
+        """The median of whichever Noren was asked so."""
+        both = (self.cpu_us(name, model, workload) for name in ("noren", "unlogged"))
+        return next((cpu_us for cpu_us in both if cpu_us is not None), None)
+
     def best_peer(self, model: str, workload: str) -> tuple[str, float] | None:
         """The peer that needs the least CPU, and how much."""
         used = {name: self.cpu_us(name, model, workload) for name in self.servers if SERVERS[name].is_peer}
@@ -40,15 +45,32 @@ class Found:
         return None if best is None else (best, known[best])
 
 
-def workload_table(found: Found, workload: Workload) -> Iterable[str]:
-    """One row a server."""
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Two workloads of Noren's, one beside the other."""
+
+    title: str
+    """Ends with `/ …` where the ratio is shown, else the difference is."""
+    more: str
+    less: str
+
+
+def workload_table(found: Found, workload: Workload, besides: Sequence[Workload]) -> Iterable[str]:
+    """One row a server, then those that stand beside."""
     yield f"### {workload.title}\n"
     yield "CPU µs a request · latency p50 / p99 ms · requests a second.\n"
     yield from _head("server", found.models)
-    for server in found.servers:
-        if workload.is_for(SERVERS[server]):
-            cells = [_sample_cell(found.samples(server, model, workload.name)) for model in found.models]
-            yield _row(SERVERS[server].title, cells)
+    for name in found.servers:
+        server = SERVERS[name]
+        if workload.is_for(server):
+            yield _samples_row(found, server.title, name, workload.name)
+        for one in besides:
+            if one.server == name:
+                yield _samples_row(found, one.title, name, one.name)
+
+
+def _samples_row(found: Found, title: str, server: str, workload: str) -> str:
+    return _row(title, [_sample_cell(found.samples(server, model, workload)) for model in found.models])
 
 
 def _sample_cell(samples: Sequence[Sample]) -> str:
@@ -71,7 +93,7 @@ def ratio_table(found: Found, workloads: Sequence[Workload]) -> Iterable[str]:
     yield "### Noren beside the best peer and the limit, CPU a request\n"
     yield from _head("", found.models)
     for workload in workloads:
-        if not workload.servers:
+        if not workload.beside:
             cells = [_peer_cell(found, model, workload.name) for model in found.models]
             yield _row(f"{workload.title}: Noren / best peer", cells)
             cells = [_limit_cell(found, model, workload.name) for model in found.models]
@@ -90,21 +112,19 @@ def _limit_cell(found: Found, model: str, workload: str) -> str:
     return "–" if noren is None or limit is None else f"{noren - limit:+,.0f} µs"
 
 
-def share_table(found: Found, *, counted: str, uncounted: str, bulk: str, arrow: str) -> Iterable[str]:
+def share_table(found: Found, shares: Sequence[Share]) -> Iterable[str]:
     """What monitoring costs, and what Arrow saves."""
     yield "### Within Noren, CPU a request\n"
     yield from _head("", found.models)
-    pairs = {
-        "counters and log: counted − not counted": (("noren", counted), ("noren", uncounted)),
-        "log alone: `log_share` 1 − 0": (("noren", counted), ("unlogged", counted)),
-    }
-    for title, (more, less) in pairs.items():
-        used = [
-            (found.cpu_us(more[0], one, more[1]), found.cpu_us(less[0], one, less[1])) for one in found.models
-        ]
-        yield _row(title, ["–" if a is None or b is None else f"{a - b:+,.1f} µs" for a, b in used])
-    used = [(found.cpu_us("noren", one, bulk), found.cpu_us("noren", one, arrow)) for one in found.models]
-    yield _row("1,000 rows: JSON / Arrow", ["–" if not a or not b else f"{a / b:.1f}" for a, b in used])
+    for share in shares:
+        yield _row(share.title, [_share_cell(found, share, model) for model in found.models])
+
+
+def _share_cell(found: Found, share: Share, model: str) -> str:
+    more, less = (found.noren_cpu_us(model, workload) for workload in (share.more, share.less))
+    if not more or not less:
+        return "–"
+    return f"{more / less:.1f}" if " / " in share.title else f"{more - less:+,.1f} µs"
 
 
 def start_table(found: Found) -> Iterable[str]:
@@ -112,16 +132,17 @@ def start_table(found: Found) -> Iterable[str]:
     yield "### Start and memory\n"
     yield "Seconds from the start to the first answer · resident MB of the worker · MB of its whole process tree.\n"
     yield from _head("server", found.models)
-    for server in found.servers:
-        cells = []
-        for model in found.models:
-            visits = found.visits.get((server, model), [])
-            figures = [(visit.cold_seconds, visit.worker_mb, visit.tree_mb) for visit in visits]
-            cold, worker, tree = (
-                (median(column) for column in zip(*figures, strict=True)) if figures else (0, 0, 0)
-            )
-            cells.append(f"{cold:.1f} · {worker:.0f} · {tree:.0f}" if figures else "–")
+    for server in (one for one in found.servers if one != "unlogged"):
+        cells = [_visits_cell(found.visits.get((server, model), [])) for model in found.models]
         yield _row(SERVERS[server].title, cells)
+
+
+def _visits_cell(visits: Sequence[Visit]) -> str:
+    if not visits:
+        return "–"
+    figures = [(visit.cold_seconds, visit.worker_mb, visit.tree_mb) for visit in visits]
+    cold, worker, tree = (median(column) for column in zip(*figures, strict=True))
+    return f"{cold:.1f} · {worker:.0f} · {tree:.0f}"
 
 
 def left_out(found: Found) -> Iterable[str]:
