@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from noren.fallback_table import drift, table, traffic
 from noren.markup import Markup, join, tag
-from noren.reading import VERDICT_WORDS, change, has_ended, has_stopped, is_troubled
+from noren.reading import VERDICT_WORDS, change, has_ended, is_troubled, is_urgent, state_of
 from noren.wording import THIN, clock, duration, short
 from noren_bento.control.snapshot import EventView, Snapshot, StageView
 
@@ -39,12 +39,15 @@ def snapshot_to_text(snapshot: Snapshot) -> str:
     >>> snapshot_to_text(Snapshot("churn@1", "churn", "built", 9.0, 0.0, "churn/2", "churn/1", "", next="canary"))
     'churn v1 → v2 · built · next: canary'
     """
-    facts = [f"{snapshot.name} {change(snapshot)}", snapshot.state]
+    facts = [f"{snapshot.name} {change(snapshot)}".rstrip(), state_of(snapshot)]
+    if snapshot.not_released:
+        facts[-1] += f": {snapshot.not_released}"
     if snapshot.state == "canary" and snapshot.steps:
         facts += [f"step {snapshot.step} of {snapshot.steps}", f"{snapshot.weight} %"]
     facts += [f"{verdict.check} {VERDICT_WORDS[verdict.outcome]}" for verdict in snapshot.verdicts]
     facts += [snapshot.because] if snapshot.because and (has_ended(snapshot) or is_troubled(snapshot)) else []
     facts += [f"next: {snapshot.next}"] if snapshot.next else []
+    facts += [f"report: {snapshot.report}"] if snapshot.not_released and snapshot.report else []
     return " · ".join(facts)
 
 
@@ -55,7 +58,9 @@ def _stylesheet() -> str:
 
 
 def _header(s: Snapshot) -> Markup:
-    if s.state == "canary" and s.steps:
+    if s.not_released:
+        facts = s.not_released
+    elif s.state == "canary" and s.steps:
         facts = f"step {s.step} of {s.steps} · {s.weight}{THIN}% · {duration(s.step_seconds)}"
     else:
         facts = (
@@ -73,7 +78,7 @@ def _header(s: Snapshot) -> Markup:
         tag(
             "span",
             {"class": "nr-status"},
-            tag("span", {"class": "nr-state", "data-state": s.state}, s.state),
+            tag("span", {"class": "nr-state", "data-state": s.state}, state_of(s)),
             " ",
             tag("span", {"class": "nr-facts", "title": s.release}, facts),
             tag("span", {"class": "nr-facts nr-asof"}, f" as of {moment:%Y-%m-%d %H:%M}"),
@@ -105,14 +110,13 @@ def _next(s: Snapshot) -> Markup | None:
     magics = [f"{MAGICS[action]} {s.name}" for action in s.actions if action in MAGICS]
     if not (lede or s.next or magics):
         return None
-    urgent = has_stopped(s) and not has_ended(s)
     return tag(
         "div",
         {"class": "nr-next"},
         tag(
             "div",
             {"class": "nr-say"},
-            tag("p", {"class": "nr-lede nr-alarm" if urgent else "nr-lede"}, lede) if lede else None,
+            tag("p", {"class": "nr-lede nr-alarm" if is_urgent(s) else "nr-lede"}, lede) if lede else None,
             tag("p", None, tag("span", {"class": "nr-label"}, "next"), " ", s.next) if s.next else None,
         ),
         tag("div", {"class": "nr-buttons"}, [join(tag("code", None, magic), " ") for magic in magics])
@@ -142,7 +146,7 @@ def _event(s: Snapshot, event: EventView) -> Markup:
 
 def _foot(s: Snapshot) -> Markup | None:
     parts: list[Markup] = []
-    if s.url:
+    if s.url and not s.not_released:
         where = tag("span", {"class": "nr-label"}, "requests to")
         parts.append(tag("span", None, where, " ", tag("code", None, s.url)))
     if s.report.startswith(("http://", "https://")):

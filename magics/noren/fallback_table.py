@@ -132,6 +132,12 @@ def drift(s: Snapshot) -> Markup | None:
     """One cell a column, and the worst one by name."""
     if not s.drift:
         return None
+    if not s.drift_rows:
+        label, none = (
+            tag("span", {"class": "nr-label"}, "drift"),
+            tag("span", {"class": "nr-worst"}, "no rows yet"),
+        )
+        return tag("div", {"class": "nr-line nr-drift"}, label, " ", none)
     alarms = sum(column.alarm for column in s.drift)
     worst = max(s.drift, key=lambda column: (column.alarm, column.psi))
     words = f"PSI {fixed(worst.psi, 2)}{_since(s, worst)}" if alarms else f"PSI {fixed(worst.psi, 2)} at most"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from noren.telling import Progress, Telling, telling_of
 from noren_bento.control.client import ControlClient
 from noren_bento.control.snapshot import Snapshot
 from noren_bento.errors import NorenError, UnreachableError
@@ -22,7 +23,7 @@ ASK_SECONDS = 30.0
 
 
 class Release:
-    """One release. In a cell it shows itself as the live release view."""
+    """One release. In a cell it shows itself as the live release view, elsewhere in one or two sentences."""
 
     def __init__(self, id: str, settings: Settings) -> None:
         self.id = id
@@ -83,10 +84,20 @@ class Release:
     def wait(self, seconds: float | None = None) -> Release:
         """Wait until it is promoted or rolled back. Ctrl-C only stops waiting; the release goes on.
 
-        Raises NorenError when `seconds` pass first.
+        In a cell the view shows what happens, elsewhere a line every 15 seconds at most does. Raises NorenError when
+        `seconds` pass first, with the requests that came and those that are still needed.
         """
+        from noren.show import in_notebook, tell  # noqa: PLC0415
+
+        progress = Progress(tell)
+
+        def has_ended(release: Folded) -> bool:
+            if release.active and not in_notebook():
+                progress.look(lambda: self._telling().progress)
+            return not release.active
+
         try:
-            self._until(lambda release: not release.active, seconds)
+            self._until(has_ended, seconds)
         except KeyboardInterrupt:
             name = self.id.rpartition("@")[0]
             print(f"Stopped watching; {self.id} goes on by its plan. `%rollback {name}` takes it back.")
@@ -134,8 +145,11 @@ class Release:
             except UnreachableError:
                 pass  # control restarts within seconds; the log is what counts
             if deadline is not None and time.monotonic() > deadline:
-                now = self.now
-                raise NorenError(f"{self.id} is still {now.state} after {seconds:.0f} s ({now.because}).")
+                told = self._telling()
+                raise NorenError(
+                    f"{self.id} is still {told.release.state} after {seconds:.0f} s: {told.counts}. Requests go to "
+                    f"{self.url}; `noren show {told.release.name}` tells the story."
+                )
             time.sleep(POLL_SECONDS)
 
     def _ipython_display_(self) -> None:
@@ -144,6 +158,12 @@ class Release:
         if self._shown_in is None or self._shown_in != current_cell():
             self.show()
 
-    def __repr__(self) -> str:
+    def _telling(self) -> Telling:
         now = self.now
-        return f"<Release {self.id}: {now.candidate} is {now.state} ({now.because}); {self.url}>"
+        try:
+            return telling_of(now, self.snapshot(), self.url)
+        except UnreachableError:
+            return telling_of(now, None, self.url)  # from the log, which can be read without control
+
+    def __repr__(self) -> str:
+        return self._telling().sentences

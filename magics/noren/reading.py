@@ -10,8 +10,18 @@ VERDICT_WORDS = {Outcome.PASS: "safe", Outcome.UNSURE: "undecided", Outcome.FAIL
 
 
 def has_ended(s: Snapshot) -> bool:
-    """Whether the release wants nothing any more: promoted or rolled back."""
-    return s.state in ("promoted", "rolled back")
+    """Whether the release wants nothing any more: promoted, rolled back, or never released."""
+    return s.state in ("promoted", "rolled back") or bool(s.not_released)
+
+
+def state_of(s: Snapshot) -> str:
+    """The word for where the release is."""
+    return "not released" if s.not_released else s.state or "deploying"
+
+
+def is_urgent(s: Snapshot) -> bool:
+    """Whether a person must do something now."""
+    return bool(s.not_released) or (has_stopped(s) and not has_ended(s))
 
 
 def has_stopped(s: Snapshot) -> bool:
@@ -32,7 +42,12 @@ def change(s: Snapshot) -> str:
 def roles(s: Snapshot) -> list[tuple[ArmView, str, str]]:
     """Each arm with its role in this release, which gives the colour, and the word for what it is now."""
     known = [(arm, "candidate" if arm.version == s.candidate else "champion") for arm in s.arms]
-    return [(arm, role, _word(s, arm, role)) for arm, role in known]
+    return [(arm, _colour(s, role), _word(s, arm, role)) for arm, role in known]
+
+
+def _colour(s: Snapshot, role: str) -> str:
+    """The role that gives the colour: a first release replaces nobody, so its champion looks like any champion."""
+    return "champion" if s.champion is None and s.state == "promoted" else role
 
 
 def _word(s: Snapshot, arm: ArmView, role: str) -> str:

@@ -2,7 +2,7 @@
 //
 // One ES module without dependencies, for any host that gives it a model with get, on, off and send: anywidget in
 // a notebook cell, the JupyterLab panel. It reads `snapshot` and `trouble`, sends {type: "request", action} and
-// hears {type: "answer", action, ok, text}. magics/noren/fallback.py draws the same in plain HTML, with the same
+// {type: "report"}, and hears {type: "answer", action, ok, text} and {type: "report", ok, text}. magics/noren/fallback.py draws the same in plain HTML, with the same
 // words: a test compares them.
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -23,7 +23,7 @@ const ROWS = [
 
 const pad = (number) => String(number).padStart(2, "0");
 const grouped = (number) => number.toLocaleString("en-US");
-const number = (version) => `v${version.split("/").pop()}`;
+const number = (version) => (version ? `v${version.split("/").pop()}` : "");
 const plural = (count, noun) => `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
 
 function share(rate) {
@@ -123,27 +123,30 @@ function sparkline(series, top, role, label) {
 function rolesOf(s) {
   const promoted = s.state === "promoted", back = s.state === "rolled back";
   return s.arms.map((arm) => {
-    const role = arm.version === s.candidate ? "candidate" : "champion";
+    const part = arm.version === s.candidate ? "candidate" : "champion";
+    const role = promoted && !s.champion ? "champion" : part; // a first release replaces nobody
     const now = promoted || back ? { champion: arm.share ? "champion" : "previous", candidate: back ? "rolled back" : arm.share ? "champion" : "superseded" } : {};
-    return { arm, role, word: now[role] ?? role };
+    return { arm, role, word: now[part] ?? part };
   });
 }
 
 const failedStage = (s) => s.stages.find((stage) => stage.status === "failed");
 const troubled = (s) => Boolean(failedStage(s)) || s.verdicts.some((verdict) => verdict.outcome === "fail");
-const underWay = (s) => !ENDED.includes(s.state);
+const underWay = (s) => !ENDED.includes(s.state) && !s.not_released;
+const urgent = (s) => Boolean(s.not_released) || (Boolean(failedStage(s)) && underWay(s));
+const stateOf = (s) => (s.not_released ? "not released" : s.state || "deploying");
 
 function header(s, ui) {
-  const facts = s.state === "canary" && s.steps > 0
+  const facts = s.not_released ? [s.not_released] : s.state === "canary" && s.steps > 0
     ? [`step ${s.step} of ${s.steps}`, `${s.weight}${THIN}%`, duration(s.step_seconds)]
     : [underWay(s) ? `for ${duration(s.now - s.opened_at)}` : `opened ${clock(s.opened_at, s.now)}`];
   const from = s.champion ? `${number(s.champion)} → ` : "";
   return h("header", { class: "nr-head" },
     h("span", { class: "nr-name" }, s.name),
-    h("span", { class: "nr-change", title: `${s.candidate} ${s.champion ? `in place of ${s.champion}` : "as the first release"}` }, from, h("b", null, number(s.candidate))),
+    h("span", { class: "nr-change", title: s.candidate && `${s.candidate} ${s.champion ? `in place of ${s.champion}` : "as the first release"}` }, from, h("b", null, number(s.candidate))),
     h("span", { class: "nr-status", role: "status" },
-      h("span", { class: "nr-state", "data-state": s.state, "data-live": underWay(s) && !ui.stale ? "" : null }, s.state),
-      h("span", { class: "nr-facts", title: `${s.release}, opened ${clock(s.opened_at, s.now)}` }, facts.join(" · "))));
+      h("span", { class: "nr-state", "data-state": s.state, "data-live": underWay(s) && !ui.stale ? "" : null }, stateOf(s)),
+      h("span", { class: "nr-facts", title: s.release && `${s.release}, opened ${clock(s.opened_at, s.now)}` }, facts.join(" · "))));
 }
 
 function stages(s) {
@@ -225,6 +228,7 @@ function table(s) {
 
 function drift(s) {
   if (!s.drift.length) return null;
+  if (!s.drift_rows) return h("div", { class: "nr-line nr-drift" }, h("span", { class: "nr-label" }, "drift"), " ", h("span", { class: "nr-worst" }, "no rows yet"));
   const rank = (column) => (column.alarm ? 1e6 : 0) + column.psi;
   const alarms = s.drift.filter((column) => column.alarm).length;
   const worst = s.drift.reduce((best, column) => (rank(column) > rank(best) ? column : best));
@@ -258,11 +262,11 @@ function buttons(s, ui) {
 }
 
 function next(s, ui) {
-  const lede = s.because && (ENDED.includes(s.state) || troubled(s));
+  const lede = s.because && (!underWay(s) || troubled(s));
   if (!lede && !s.next && !s.actions.length && !ui.answer) return null;
   return h("div", { class: "nr-next" },
     h("div", { class: "nr-say" },
-      lede && h("p", { class: failedStage(s) && underWay(s) ? "nr-lede nr-alarm" : "nr-lede" }, s.because),
+      lede && h("p", { class: urgent(s) ? "nr-lede nr-alarm" : "nr-lede" }, s.because),
       s.next && h("p", null, h("span", { class: "nr-label" }, "next"), " ", h("span", null, s.next)),
       ui.answer && h("p", { class: ui.refused ? "nr-answer nr-alarm" : "nr-answer", role: "status" }, ui.answer)),
     s.actions.length > 0 && h("div", { class: "nr-buttons" }, buttons(s, ui)));
@@ -278,11 +282,14 @@ function story(s) {
 
 function foot(s, trouble, ui) {
   const isLink = /^https?:\/\//.test(s.report);
+  const url = s.not_released ? "" : s.url;
   return [
     (trouble || ui.stale) && h("p", { class: "nr-trouble nr-alarm", role: "alert" }, trouble || "No news from the kernel.", ` This is the state at ${clock(s.now, s.now)}.`),
-    (s.url || s.report) && h("footer", { class: "nr-foot" },
-      s.url && h("span", { title: "Where users send their requests." }, h("span", { class: "nr-label" }, "requests to"), " ", h("code", null, s.url)), " ",
-      s.report && h("span", { title: "What the validation notebooks found." }, isLink ? h("a", { href: s.report, target: "_blank", rel: "noopener" }, "validation report") : [h("span", { class: "nr-label" }, "report"), " ", h("code", null, s.report)])),
+    (url || s.report) && h("footer", { class: "nr-foot" },
+      url && h("span", { title: "Where users send their requests." }, h("span", { class: "nr-label" }, "requests to"), " ", h("code", null, url)), " ",
+      s.report && h("span", { title: "What the validation notebooks found." }, isLink ? h("a", { href: s.report, target: "_blank", rel: "noopener" }, "validation report") : [h("span", { class: "nr-label" }, "report"), " ",
+        h("button", { type: "button", class: "nr-link", "data-report": "", title: "Open the report" }, h("code", null, s.report))])),
+    ui.reportTrouble && h("p", { class: "nr-trouble nr-alarm", role: "alert" }, ui.reportTrouble),
   ];
 }
 
@@ -308,7 +315,7 @@ function initialize({ model }) {
 /** Once a view: draw into `el` and keep it current; returns what ends it. */
 function render({ model, el }) {
   const root = document.createElement("section");
-  const ui = { confirming: null, confirmingSince: 0, asked: null, answer: "", refused: false, stale: false };
+  const ui = { confirming: null, confirmingSince: 0, asked: null, answer: "", refused: false, stale: false, tab: null, reportTrouble: "" };
   let frame = 0;
   root.className = "noren-release";
   el.append(root);
@@ -316,7 +323,7 @@ function render({ model, el }) {
   const show = () => {
     const snapshot = model.get("snapshot");
     frame = 0;
-    if (!snapshot?.release) return;
+    if (!snapshot?.name) return;
     ui.stale = underWay(snapshot) && Date.now() - (arrivals.get(snapshot) ?? Date.now()) > 1000 * STALE_SECONDS;
     root.setAttribute("aria-label", `Release of ${snapshot.name}`);
     update(root, draw(snapshot, model.get("trouble"), ui));
@@ -327,8 +334,11 @@ function render({ model, el }) {
     model.send({ type: "request", action });
   };
   const click = (event) => {
-    const { action, confirm, cancel } = event.target.closest("button")?.dataset ?? {};
-    if (action && action in QUESTIONS) Object.assign(ui, { confirming: action, confirmingSince: Date.now(), answer: "" });
+    const { action, confirm, cancel, report } = event.target.closest("button")?.dataset ?? {};
+    if (report != null) {
+      ui.tab = window.open("", "_blank"); // now, while it is a person's click; the kernel sends what it shows
+      model.send({ type: "report" });
+    } else if (action && action in QUESTIONS) Object.assign(ui, { confirming: action, confirmingSince: Date.now(), answer: "" });
     else if (action) ask(action);
     else if (confirm && Date.now() - ui.confirmingSince > CONFIRM_AFTER_MS) ask(confirm);
     else if (cancel != null) ui.confirming = null;
@@ -338,7 +348,17 @@ function render({ model, el }) {
     if (ui.asked && !model.get("snapshot").actions.includes(ui.asked)) Object.assign(ui, { asked: null, answer: "" });
     soon();
   };
+  const open = (message) => {
+    ui.reportTrouble = message.ok ? "" : message.text;
+    const place = message.ok && URL.createObjectURL(new Blob([message.text], { type: "text/html;charset=utf-8" }));
+    if (ui.tab && place) ui.tab.location.replace(place);
+    else ui.tab?.close();
+    if (place && !ui.tab) ui.reportTrouble = "This page may open no other one; the report lies on the kernel's machine.";
+    ui.tab = null;
+    soon();
+  };
   const hear = (message) => {
+    if (message?.type === "report") return open(message);
     if (message?.type !== "answer") return;
     Object.assign(ui, { asked: message.ok ? ui.asked : null, answer: message.text, refused: !message.ok });
     soon();

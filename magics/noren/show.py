@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
 import weakref
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from noren_bento.control.client import user
-from noren_bento.control.snapshot import Snapshot, StageView
-from noren_bento.errors import UnreachableError
+from noren_bento.control.snapshot import Snapshot
 from noren_bento.release.event import Action, Requested
 
 if TYPE_CHECKING:
@@ -19,10 +16,10 @@ if TYPE_CHECKING:
 
     from noren.handle import Release
     from noren.stages import Stages
-    from noren.view import ReleaseView
+    from noren.watching import Watching
 
 
-_views: list[weakref.ref[ReleaseView]] = []
+_views: list[weakref.ref[Watching]] = []
 
 
 def in_notebook() -> bool:
@@ -43,52 +40,53 @@ def tell(text: str) -> None:
         print(f"noren: {text}", file=sys.stderr, flush=True)
 
 
-def show_release(release: Release) -> ReleaseView | None:
-    """Show the live view of a release; where there is no notebook print it in one line."""
+def show_release(release: Release) -> Watching | None:
+    """Show the live view of a release; where there is no notebook say what it is."""
     if not in_notebook():
-        print(_line(release))
+        print(release)
     return show(release.snapshot, _requester(lambda: release))
 
 
-def show_deploy(subject: str, stages: Stages, release: Callable[[], Release | None]) -> ReleaseView | None:
+def show_deploy(subject: str, stages: Stages, release: Callable[[], Release | None]) -> Watching | None:
     """Show the view of a deploy from its first stage on, before there is a release to ask for."""
-    began = time.time()
+    from noren.deploying import Deploying  # noqa: PLC0415
 
-    def fetch() -> Snapshot:
-        found = release()
-        mine = stages.views()
-        if found is None:
-            name = subject.rpartition("/")[0] or subject
-            return Snapshot(
-                release="",
-                name=name,
-                state="opened",
-                now=time.time(),
-                opened_at=began,
-                candidate=subject,
-                champion=None,
-                url="",
-                stages=(*mine, StageView("canary", "waiting"), StageView("promote", "waiting")),
-            )
-        snapshot = found.snapshot()
-        # What this call did not do, or not yet, the release's own log knows.
-        done = [view for view in mine if view.status != "waiting"]
-        own = {view.name for view in done}
-        return replace(snapshot, stages=(*done, *(one for one in snapshot.stages if one.name not in own)))
-
-    return show(fetch, _requester(release))
+    deploying = Deploying(subject, stages, release)
+    return show(deploying.snapshot, _requester(release), on_stop=deploying.stopped)
 
 
-def show(fetch: Callable[[], Snapshot], request: Callable[[Action], None]) -> ReleaseView | None:
+def show(
+    fetch: Callable[[], Snapshot],
+    request: Callable[[Action], None],
+    *,
+    on_stop: Callable[[BaseException | None], None] = lambda error: None,
+) -> Watching | None:
     """Show the view in this cell and keep it current; outside a notebook nothing."""
     if not in_notebook():
         return None
-    from noren.view import ReleaseView  # noqa: PLC0415 -- ipywidgets only where there is a notebook
+    view: Watching
+    if is_watched():
+        from noren.view import ReleaseView  # noqa: PLC0415 -- ipywidgets only where there is a front end
 
-    view = ReleaseView(fetch(), fetch=fetch, request=request)
+        view = ReleaseView(fetch(), fetch=fetch, request=request, on_stop=on_stop)
+    else:
+        from noren.watching import StaticView  # noqa: PLC0415
+
+        view = StaticView(fetch(), fetch=fetch, on_stop=on_stop)
     view.follow()
     _views.append(weakref.ref(view))
     return view
+
+
+def is_watched() -> bool:
+    """Whether the cell that runs was sent by a front end that a person sits at, such as JupyterLab or VS Code.
+
+    Those can be asked for input; nbconvert, papermill and `jupyter execute`, which nobody watches, say that they
+    cannot.
+    """
+    kernel = getattr(_shell(), "kernel", None)
+    request = kernel.get_parent() if kernel is not None else {}
+    return bool(request.get("content", {}).get("allow_stdin", True))
 
 
 def settle_views(release_id: str) -> None:
@@ -99,15 +97,6 @@ def settle_views(release_id: str) -> None:
             _views.remove(reference)
         elif view.latest.release == release_id:
             view.settle()
-
-
-def _line(release: Release) -> str:
-    from noren.fallback import snapshot_to_text  # noqa: PLC0415
-
-    try:
-        return f"{snapshot_to_text(release.snapshot())} · {release.url}"
-    except UnreachableError:
-        return repr(release)  # from the log, which can be read without control
 
 
 def _requester(release: Callable[[], Release | None]) -> Callable[[Action], None]:

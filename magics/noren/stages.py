@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from noren.wording import first_sentence
 from noren_bento.control.snapshot import StageView
 
 NAMES = ("tag", "build", "validate", "start")
@@ -17,6 +18,8 @@ class Stages:
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
+        self.failure = ""
+        """The first sentence of what ended the stage that failed; empty while none has."""
         self._began: dict[str, float] = {}
         self._views = {name: StageView(name, "waiting") for name in NAMES}
 
@@ -28,7 +31,8 @@ class Stages:
         self._tell(f"{name} …")
         try:
             yield
-        except BaseException:
+        except BaseException as error:
+            self.failure = first_sentence(error)
             self._end(name, "failed")
             raise
         self._end(name, "done")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -13,6 +14,7 @@ __all__ = [
     "UNKNOWN",
     "clock",
     "duration",
+    "first_sentence",
     "fixed",
     "latency",
     "odds",
@@ -45,8 +47,21 @@ def plural(count: int, noun: str) -> str:
 
 
 def short(version: str) -> str:
-    """Return `v3` of `churn/3`."""
-    return f"v{version.rpartition('/')[2]}"
+    """Return `v3` of `churn/3`; nothing where there is no version yet."""
+    return f"v{version.rpartition('/')[2]}" if version else ""
+
+
+def first_sentence(error: BaseException | None) -> str:
+    """The first sentence of an error's text.
+
+    >>> first_sentence(ValueError("0.81 is below 0.9. The report says more:\\n/tmp/x.html"))
+    '0.81 is below 0.9.'
+    >>> first_sentence(KeyboardInterrupt())
+    'Interrupted.'
+    """
+    text = "Interrupted." if isinstance(error, KeyboardInterrupt) else str(error or "").strip()
+    found = re.match(r".*?[.!?](?=\s|$)", text.partition("\n")[0])
+    return found[0] if found else text.partition("\n")[0] or type(error).__name__
 
 
 def share(rate: float | None) -> str:

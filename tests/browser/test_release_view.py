@@ -206,3 +206,13 @@ def test_every_part_has_a_name_for_screen_readers(page: Page) -> None:
     assert page.get_by_role("img", name="champion churn/2 90 %, candidate churn/3 10 %").is_visible()
     assert page.get_by_role("cell", name="p95 of the candidate churn/3").is_visible()
     assert page.get_by_role("listitem", name="mean area PSI").first.is_visible()
+
+
+def test_a_report_that_cannot_be_read_is_told(page: Page) -> None:
+    show(page, CANARY)
+    with page.expect_popup() as opened:
+        page.get_by_role("button", name=CANARY.report).click()
+    assert page.evaluate("sent") == [{"type": "report"}]
+    with opened.value.expect_event("close"):
+        page.evaluate("hear({type: 'report', ok: false, text: 'The report cannot be read: it is gone.'})")
+    page.get_by_text("The report cannot be read").wait_for()

@@ -45,6 +45,36 @@ ended = view.wait(60)
 print(asked, ended)
 """
 
+FAILING = """
+import sys, time
+sys.path.insert(0, {root!r})
+from noren.show import show_deploy
+from noren.stages import Stages
+from noren_bento.errors import NorenError
+
+stages = Stages(print)
+view = show_deploy("None", stages, lambda: None)
+try:
+    with stages.running("tag"):
+        stages.detail("tag", "reading the data")
+        time.sleep(3)
+        raise NorenError("The model needs a name to be released under. For example --name churn.")
+except BaseException:
+    view.stop()
+    raise
+"""
+REPORT = """
+import sys
+from dataclasses import replace
+sys.path.insert(0, {root!r})
+from noren.view import ReleaseView
+from tests.noren.snapshots import CANARY
+
+shown = replace(CANARY, report={report!r})
+view = ReleaseView(shown, fetch=lambda: shown, request=print)
+view.watch()
+"""
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
@@ -116,3 +146,45 @@ def test_a_notebook_saved_in_the_middle_shows_the_last_thing_that_happened(
     (cell,) = nbformat.read(path, 4).cells
     assert "step 1 of 2" in cell.outputs[0].data["text/html"]
     assert "application/vnd.jupyter.widget-view+json" in cell.outputs[0].data
+
+
+def test_a_deploy_shows_its_steps_at_once_and_the_one_that_failed_at_last(
+    lab: Lab, browser: Browser, tmp_path: Path
+) -> None:
+    path = lab.folder / "failing.ipynb"
+    _write(path, FAILING.format(root=str(ROOT)))
+    page = open_notebook(browser, lab, path.name)
+    start_all(page)
+    view = page.locator(".noren-release")
+    page.locator(".noren-release:not(.nr-static)", has_text="deploying").wait_for()
+    assert view.locator("[data-status=running]").inner_text().startswith("tag")
+    view.get_by_text("reading the data").wait_for()
+    picture(page, tmp_path / "tagging.png")
+    page.locator(".noren-release.nr-static", has_text="not released").wait_for()
+    page.locator(".jp-RenderedText", has_text="NorenError").first.wait_for()
+    words = view.inner_text()
+    picture(page, tmp_path / "failed.png")
+    page.close()
+    assert "The model needs a name to be released under." in words
+    assert "a model without a name" in words
+    assert "None" not in words
+    assert "build" not in words
+
+
+def test_the_report_opens_in_a_page_of_its_own_though_it_lies_outside_of_the_lab(
+    lab: Lab, browser: Browser, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.html"
+    report.write_text("<!doctype html><title>validation</title><p>8 of 8 – all passed</p>", encoding="utf-8")
+    path = lab.folder / "report.ipynb"
+    _write(path, REPORT.format(root=str(ROOT), report=str(report)))
+    page = open_notebook(browser, lab, path.name)
+    start_all(page)
+    link = page.get_by_role("button", name=str(report))
+    link.wait_for()
+    wait_until_run(page)
+    with page.expect_popup() as opened:
+        link.click()
+    opened.value.get_by_text("8 of 8 – all passed").wait_for()
+    opened.value.close()
+    page.close()

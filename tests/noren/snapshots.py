@@ -24,11 +24,10 @@ def _wave(level: float, swing: float, phase: float, points: int = 60) -> tuple[f
 def _stages(running: str | None = None, failed: str | None = None) -> tuple[StageView, ...]:
     seconds = {"tag": 0.8, "build": 2.4, "validate": 14.2, "start": 3.1, "canary": 240.0, "promote": 0.2}
     details = {
-        "tag": "new version",
-        "build": "ONNX, 41× faster",
-        "validate": "8 of 8",
-        "start": "2 workers",
-        "canary": "step 1 of 2",
+        "tag": "churn/3",
+        "build": "ONNX Runtime",
+        "validate": "8 of 8 checks",
+        "start": "10 % of the traffic",
     }
     stop, views, status = failed or running, [], "done"
     for name, took in seconds.items():
@@ -233,12 +232,102 @@ INVALID = replace(
     BUILDING,
     stages=(
         *_stages(failed="validate")[:2],
-        StageView("validate", "failed", 14.2, "7 of 8"),
+        StageView("validate", "failed", 14.2, "7 of 8 checks"),
         *_stages(failed="validate")[3:],
     ),
     because="performance: balanced accuracy is 0.81, at least 0.9 is asked for.",
     next="",
     report="http://127.0.0.1:8621/reports/churn/3",
+)
+
+TAGGING = Snapshot(
+    release="",
+    name="churn",
+    state="",
+    now=NOW,
+    opened_at=NOW - 3.4,
+    candidate="",
+    champion=None,
+    url="",
+    stages=(
+        StageView("tag", "running", 3.4, "measuring what it costs"),
+        *(StageView(name, "waiting") for name in ("build", "validate", "start", "canary", "promote")),
+    ),
+)
+
+UNFITTED = replace(
+    TAGGING,
+    stages=(StageView("tag", "failed", 0.2),),
+    because="The model is not fitted: LogisticRegression has no coef_ yet.",
+    not_released="tag failed",
+)
+
+GATE_CLOSED = replace(
+    INVALID,
+    state="rolled back",
+    stages=(
+        *_stages(failed="validate")[:2],
+        StageView("validate", "failed", 14.2, "6 of 8 checks"),
+    ),
+    because="the gate is closed: 6 of 8 checks passed; accuracy: 0.81 is below 0.9; bias: 0.4 is above 0.2",
+    not_released="gate closed (6 of 8 checks)",
+    actions=(),
+    report="/home/ada/.noren/validations/churn/3/report.html",
+    events=(
+        EventView(
+            NOW,
+            "noren",
+            "rolled back",
+            "the gate is closed: 6 of 8 checks passed; accuracy: 0.81 is below 0.9",
+        ),
+        *EVENTS[-2:],
+    ),
+)
+
+SILENT = replace(
+    CANARY,
+    stages=(
+        *_stages(running="canary")[:4],
+        StageView("canary", "running", 12.0),
+        StageView("promote", "waiting"),
+    ),
+    arms=tuple(
+        ArmView(arm.version, arm.share, requests_per_second=0.0, ready=True, error_series=(None,) * 60)
+        for arm in (CHAMPION, CANDIDATE)
+    ),
+    verdicts=(
+        Verdict(
+            "errors", Outcome.UNSURE, because="No request has reached the candidate yet.", more_requests=3122
+        ),
+        Verdict("refusals", Outcome.UNSURE, because="No requests yet."),
+    ),
+    drift=tuple(replace(one, psi=0.0) for one in _drift()),
+    drift_rows=0,
+    next="50 % when errors and refusals are safe (about 3,122 more requests)",
+)
+
+FIRST_PROMOTED = replace(
+    FIRST,
+    state="promoted",
+    stages=_stages(),
+    arms=(replace(CANDIDATE, version="churn/1", share=100, requests=812),),
+    because="first release: 0 of 400 reference rows failed",
+    next="",
+    actions=("roll back",),
+)
+
+TAKEN_BACK = replace(
+    PROMOTED,
+    state="rolled back",
+    now=NOW + 1200,
+    stages=(*_stages(), StageView("rolled back", "failed")),
+    arms=(replace(CHAMPION, share=100), replace(CANDIDATE, share=0, requests_per_second=0.0)),
+    because="ada asked for it: the nurses call",
+    actions=(),
+    events=(
+        EventView(NOW + 1100, "ada", "rolled back", "ada asked for it: the nurses call"),
+        *PROMOTED.events,
+    ),
 )
 
 HOSTILE = replace(
@@ -252,12 +341,18 @@ HOSTILE = replace(
 )
 
 SNAPSHOTS = {
+    "tagging": TAGGING,
+    "unfitted": UNFITTED,
     "building": BUILDING,
     "invalid": INVALID,
+    "gate closed": GATE_CLOSED,
     "first": FIRST,
+    "first promoted": FIRST_PROMOTED,
+    "silent": SILENT,
     "canary": CANARY,
     "failing": FAILING,
     "rolled back": ROLLED_BACK,
     "promoted": PROMOTED,
     "drifting": DRIFTING,
+    "taken back": TAKEN_BACK,
 }

@@ -7,8 +7,23 @@ from html.parser import HTMLParser
 import pytest
 
 from noren.fallback import snapshot_to_html, snapshot_to_text
+from noren.reading import roles, state_of
+from noren.wording import short
 from noren_bento.control.snapshot import ArmView, ColumnView
-from tests.noren.snapshots import CANARY, DRIFTING, FIRST, HOSTILE, ROLLED_BACK, SNAPSHOTS
+from tests.noren.snapshots import (
+    CANARY,
+    DRIFTING,
+    FIRST,
+    FIRST_PROMOTED,
+    GATE_CLOSED,
+    HOSTILE,
+    ROLLED_BACK,
+    SILENT,
+    SNAPSHOTS,
+    TAGGING,
+    TAKEN_BACK,
+    UNFITTED,
+)
 
 
 class _Reader(HTMLParser):
@@ -50,8 +65,8 @@ def read(html: str) -> _Reader:
 def test_every_state_is_well_formed_and_names_model_state_and_versions(name: str) -> None:
     text = read(snapshot_to_html(SNAPSHOTS[name])).text
     assert "churn" in text
-    assert SNAPSHOTS[name].state in text
-    assert f"v{SNAPSHOTS[name].candidate[-1]}" in text
+    assert state_of(SNAPSHOTS[name]) in text
+    assert short(SNAPSHOTS[name].candidate) in text
 
 
 def test_a_canary_says_who_gets_what_whether_anyone_is_hurt_what_is_known_and_what_is_next() -> None:
@@ -122,3 +137,56 @@ def test_one_line_of_text_tells_the_state_and_why() -> None:
     assert line.startswith("churn v2 → v3 · rolled back · errors regressed")
     assert "4 of 35 requests failed" in line
     assert "\n" not in line
+
+
+def test_a_deploy_that_tags_shows_its_steps_before_there_is_a_version() -> None:
+    text = read(snapshot_to_html(TAGGING)).text
+    assert text.strip().startswith("churn deploying for 3.4")
+    assert "tag 3.4 s measuring what it costs" in text.replace("\u202f", " ")
+    assert snapshot_to_text(TAGGING) == "churn · deploying"
+
+
+def test_a_deploy_that_failed_before_a_version_shows_what_failed_and_nothing_else() -> None:
+    text = read(snapshot_to_html(UNFITTED)).text
+    assert re.fullmatch(
+        r" ?churn not released tag failed as of [\d: -]+tag 0\.2\ss ?The model is not fitted: "
+        r"LogisticRegression has no coef_ yet\.",
+        text.strip(),
+    ), text
+    assert '<p class="nr-lede nr-alarm">The model is not fitted' in snapshot_to_html(UNFITTED)
+    assert snapshot_to_text(UNFITTED) == (
+        "churn · not released: tag failed · The model is not fitted: LogisticRegression has no coef_ yet."
+    )
+
+
+def test_a_closed_gate_is_told_with_its_report_and_offers_nothing() -> None:
+    reader = read(snapshot_to_html(GATE_CLOSED))
+    for words in (
+        "not released gate closed (6 of 8 checks)",
+        "accuracy: 0.81 is below 0.9; bias",
+        GATE_CLOSED.report,
+    ):
+        assert words in reader.text
+    for words in ("%rollback", "%promote", "next", "requests to", "start", "waiting"):
+        assert words not in reader.text
+    assert snapshot_to_text(GATE_CLOSED).endswith(f"bias: 0.4 is above 0.2 · report: {GATE_CLOSED.report}")
+    assert "churn v2 → v3 · not released: gate closed (6 of 8 checks) · the gate" in snapshot_to_text(
+        GATE_CLOSED
+    )
+
+
+def test_without_rows_drift_says_so_and_no_number() -> None:
+    text = read(snapshot_to_html(SILENT)).text
+    assert "drift no rows yet" in text
+    assert "PSI" not in text
+    assert "undecided No requests yet." in text
+
+
+def test_the_champion_of_a_first_release_has_the_colour_of_champions() -> None:
+    assert [(role, word) for _, role, word in roles(FIRST)] == [("candidate", "candidate")]
+    assert [(role, word) for _, role, word in roles(FIRST_PROMOTED)] == [("champion", "champion")]
+    assert [role for _, role, _ in roles(SNAPSHOTS["promoted"])] == ["champion", "candidate"]
+
+
+def test_a_roll_back_after_the_promotion_is_a_step() -> None:
+    assert re.search(r"promote 0\.2\ss ?rolled back", read(snapshot_to_html(TAKEN_BACK)).text)

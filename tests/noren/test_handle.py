@@ -14,10 +14,12 @@ from noren.handle import Release
 from noren_bento.control.journal import Journal
 from noren_bento.errors import NorenError
 from noren_bento.release import event as ev
+from noren_bento.release.check import Outcome, Verdict
+from noren_bento.release.evidence import ArmCounts, Evidence
 from noren_bento.settings import Settings, load_settings
 from noren_bento.stores.events import EventStore
 from tests.noren.control_home import control_home
-from tests.noren_bento.release.log import canary
+from tests.noren_bento.release.log import CURSOR, canary
 
 
 @pytest.fixture
@@ -66,16 +68,17 @@ def test_in_a_terminal_a_release_prints_itself_as_the_result_of_a_cell(
         shell.run_cell("release")
     finally:
         InteractiveShell.clear_instance()
-    assert "m v1 → v2 · canary · step 1 of 2 · 10 %" in capsys.readouterr().out
+    assert "m@1: m/2 is a canary and gets 10 % of the requests, m/1 90 %." in capsys.readouterr().out
 
 
-def test_in_plain_python_show_prints_and_the_repr_tells(
+def test_in_plain_python_it_tells_who_gets_what_and_what_is_needed(
     home: tuple[Settings, Journal], capsys: pytest.CaptureFixture[str]
 ) -> None:
     release = Release("m@1", home[0])
     release.show()
-    assert "m v1 → v2 · canary" in capsys.readouterr().out
-    assert repr(release).startswith("<Release m@1: m/2 is canary")
+    assert "m/2 is a canary" in capsys.readouterr().out
+    assert str(release) == repr(release)
+    assert repr(release).startswith("m@1: m/2 is a canary and gets 10 % of the requests, m/1 90 %. ")
 
 
 def test_with_control_down_show_tells_what_the_log_says(
@@ -86,4 +89,20 @@ def test_with_control_down_show_tells_what_the_log_says(
         store.append(event)
     store.close()
     Release("m@1", load_settings({"home": tmp_path})).show()
-    assert "m/2 is canary" in capsys.readouterr().out
+    assert "m/2 is a canary and gets 10 % of the requests" in capsys.readouterr().out
+
+
+def test_who_waits_outside_a_notebook_is_told_what_came_and_what_is_needed(
+    home: tuple[Settings, Journal], capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, journal = home
+    counts = Evidence().add(1, 10, champion=ArmCounts(900), candidate=ArmCounts(100))
+    unsure = Verdict("errors", Outcome.UNSURE, because="not enough to tell", more_requests=2100)
+    journal.append("m@1", ev.Judged((unsure,), counts, CURSOR), who="noren", why="not enough")
+    with pytest.raises(NorenError) as raised:
+        Release("m@1", settings).wait(seconds=0.3)
+    told = "1,000 requests of m came, 100 of them to m/2; about 2,100 more are needed"
+    assert str(raised.value).startswith(
+        f"m@1 is still canary after 0 s: {told}. Requests go to http://127.0.0.1:"
+    )
+    assert capsys.readouterr().err == f"noren: m@1 is canary at 10 %; {told}\n"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from noren.view import ReleaseView
+from noren.watching import StaticView, static_bundle
 from noren_bento.control.snapshot import Snapshot
 from noren_bento.errors import NorenError, UnreachableError
 from noren_bento.release.event import Action
@@ -150,3 +153,47 @@ def test_the_saved_notebook_gets_the_static_view_beside_the_live_one(view_of: Vi
     assert "application/vnd.jupyter.widget-view+json" in bundle[0]
     assert "step 1 of 2" in bundle[0]["text/html"]
     assert "50 %" in bundle[0]["text/plain"]
+
+
+def test_stopping_shows_what_is_true_at_last_and_hears_what_ended_it(view_of: Views) -> None:
+    heard: list[BaseException | None] = []
+    view = ReleaseView(
+        CANARY,
+        fetch=lambda: PROMOTED if heard else CANARY,
+        request=print,
+        period_seconds=60,
+        on_stop=heard.append,
+    )
+    view.watch()
+    closed = NorenError("The gate is closed.")
+    with suppress(NorenError), ExitStack() as stack:
+        stack.callback(view.stop)
+        raise closed
+    assert heard == [closed]
+    assert view.latest is PROMOTED
+    view.close()
+
+
+def test_the_report_comes_from_the_kernel_because_a_browser_opens_no_file_of_it(
+    view_of: Views, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.html"
+    report.write_text("<p>8 of 8</p>")
+    view = view_of(lambda: CANARY)
+    view.push(replace(CANARY, report=str(report)))
+    view._handle_custom_msg({"type": "report", "path": "/etc/passwd"}, [])
+    assert view.sent == [{"type": "report", "ok": True, "text": "<p>8 of 8</p>"}]  # type: ignore[attr-defined]
+    report.unlink()
+    view._handle_custom_msg({"type": "report"}, [])
+    answer = view.sent[-1]  # type: ignore[attr-defined]
+    assert not answer["ok"]
+    assert str(report) in answer["text"]
+
+
+def test_a_view_that_nobody_watches_is_html_alone_and_opens_no_connection() -> None:
+    view = StaticView(CANARY, fetch=lambda: PROMOTED)
+    view.follow()
+    assert view.wait(5)
+    assert view.latest is PROMOTED
+    assert not hasattr(view, "comm")
+    assert list(static_bundle(view.latest)) == ["text/html", "text/plain"]
