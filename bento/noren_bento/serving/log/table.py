@@ -65,6 +65,10 @@ class Table:
         outputs = _outputs(signature)
         taken = {one.field.name for one in outputs} | {field.name for field in KEYS} | {PARTITION}
         known = [(source.field.name, source) for source in (*_inputs(signature, taken), *outputs)]
+        names = {text for name, source in known for text in (name, _original(source))}
+        own = [one for one in (*drop, *hashed) if one.startswith(f"{model}/")]
+        self.unknown = tuple(one for one in own if not {one, one.removeprefix(f"{model}/")} & names)
+        """Settings that name a column of this model which it has not: mistyped, they would protect nothing."""
         self._version = Texts().join([version])
         self._sources = [
             _hash(source, key) if {name, _original(source)} & hidden else source

@@ -143,7 +143,12 @@ class PredictionLog:
         settings = self._settings
         key = read_salt(settings.folder.parents[1]) if settings.hashed else b""
         version = self._version
-        return Table(str(version), version.signature, drop=settings.drop, hashed=settings.hashed, key=key)
+        table = Table(str(version), version.signature, drop=settings.drop, hashed=settings.hashed, key=key)
+        for name in table.unknown:
+            logger.warning(
+                "prediction log: log_drop or log_hash has %s, but %s has no such column", name, version
+            )
+        return table
 
     def _count(self, batches: list[Batch]) -> int:
         """Rows that the log should have."""

@@ -139,6 +139,14 @@ def test_hashed_columns_have_a_keyed_hash_in_place_of_each_value() -> None:
     assert other["age"] != found["age"]
 
 
+def test_a_name_of_this_models_that_is_no_column_of_it_is_said() -> None:
+    drop = ("churn/emial", "emial", "other/emial", "churn/age", "churn/input_Time", "churn/Time")
+    assert Table("churn/3", SIGNATURE, drop=drop, hashed=("churn/phone",)).unknown == (
+        "churn/emial",
+        "churn/phone",
+    )
+
+
 def test_what_is_both_dropped_and_hashed_is_dropped() -> None:
     table = Table("churn/3", SIGNATURE, drop=("age",), hashed=("age",), key=b"k")
     assert "age" not in {field.name for field in table.fields}
