@@ -40,17 +40,23 @@ class Deploying:
         if found is None:
             return self._failed(mine) if self._error or self._stages.failure else self._under_way(mine)
         snapshot = found.snapshot()
-        # What this call did not do, or not yet, the release's own log knows.
+        # What this call did not do, or not yet, the release's own log knows; its words are those of every other view.
+        told = {view.name: view.detail for view in snapshot.stages if view.status != "running"}
         done = [view for view in mine if view.status != "waiting"]
         own = {view.name for view in done}
-        return replace(snapshot, stages=(*done, *(one for one in snapshot.stages if one.name not in own)))
+        mine = tuple(
+            replace(view, detail=told.get(view.name) or view.detail) if view.status == "done" else view
+            for view in done
+        )
+        return replace(snapshot, stages=(*mine, *(one for one in snapshot.stages if one.name not in own)))
 
     def _under_way(self, mine: tuple[StageView, ...]) -> Snapshot:
         first, *others = mine
         if first.status == "waiting":  # what imports before it takes a moment, too
             first = replace(first, status="running")
         waiting = (StageView("canary", "waiting"), StageView("promote", "waiting"))
-        return replace(self._empty(), stages=(first, *others, *waiting))
+        soon = "build, as soon as Noren's processes are up" if first.status == "done" else ""
+        return replace(self._empty(), stages=(first, *others, *waiting), next=soon)
 
     def _failed(self, mine: tuple[StageView, ...]) -> Snapshot:
         come_to = tuple(view for view in mine if view.status != "waiting")

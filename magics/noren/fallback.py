@@ -42,7 +42,7 @@ def snapshot_to_text(snapshot: Snapshot) -> str:
     facts = [f"{snapshot.name} {change(snapshot)}".rstrip(), state_of(snapshot)]
     if snapshot.not_released:
         facts[-1] += f": {snapshot.not_released}"
-    if snapshot.state == "canary" and snapshot.steps:
+    if snapshot.state == "canary" and snapshot.step:
         facts += [f"step {snapshot.step} of {snapshot.steps}", f"{snapshot.weight} %"]
     facts += [f"{verdict.check} {VERDICT_WORDS[verdict.outcome]}" for verdict in snapshot.verdicts]
     facts += [snapshot.because] if snapshot.because and (has_ended(snapshot) or is_troubled(snapshot)) else []
@@ -60,7 +60,7 @@ def _stylesheet() -> str:
 def _header(s: Snapshot) -> Markup:
     if s.not_released:
         facts = s.not_released
-    elif s.state == "canary" and s.steps:
+    elif s.state == "canary" and s.step:
         facts = f"step {s.step} of {s.steps} · {s.weight}{THIN}% · {duration(s.step_seconds)}"
     else:
         facts = (

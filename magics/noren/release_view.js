@@ -137,7 +137,7 @@ const urgent = (s) => Boolean(s.not_released) || (Boolean(failedStage(s)) && und
 const stateOf = (s) => (s.not_released ? "not released" : s.state || "deploying");
 
 function header(s, ui) {
-  const facts = s.not_released ? [s.not_released] : s.state === "canary" && s.steps > 0
+  const facts = s.not_released ? [s.not_released] : s.state === "canary" && s.step > 0
     ? [`step ${s.step} of ${s.steps}`, `${s.weight}${THIN}%`, duration(s.step_seconds)]
     : [underWay(s) ? `for ${duration(s.now - s.opened_at)}` : `opened ${clock(s.opened_at, s.now)}`];
   const from = s.champion ? `${number(s.champion)} → ` : "";

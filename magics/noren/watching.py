@@ -84,7 +84,12 @@ class Watching:
         """
         with self._looking:
             self._look()
-            self._leave()
+            if not self.wait(0):
+                self._leave()
+            elif (
+                self._handle is not None
+            ):  # its release ended before; what came of it since is told all the same
+                self._handle.update(static_bundle(self.latest), raw=True)
         if has_ended(self.latest):
             self._wake.set()
             self.wait(STOP_SECONDS)

@@ -87,3 +87,23 @@ def test_once_there_is_a_release_its_log_knows_the_rest() -> None:
     assert shown.state == "built"
     assert shown.stages[0] == StageView("tag", "done", shown.stages[0].seconds, "churn/3")
     assert shown.stages[1:] == BUILDING.stages[1:]
+
+
+def test_what_was_done_is_told_in_the_words_of_the_log() -> None:
+    class Found:
+        def snapshot(self) -> Snapshot:
+            return BUILDING
+
+    view, stages = deploying("churn", Found())
+    with stages.running("tag"), stages.running("build"):
+        stages.detail("build", "quick")
+        assert view.snapshot().stages[1].detail == "quick"
+    assert view.snapshot().stages[1].detail == "ONNX Runtime"
+
+
+def test_between_tag_and_build_it_says_what_is_awaited() -> None:
+    view, stages = deploying()
+    assert view.snapshot().next == ""
+    with stages.running("tag"):
+        pass
+    assert view.snapshot().next == "build, as soon as Noren's processes are up"

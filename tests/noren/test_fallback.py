@@ -105,6 +105,8 @@ def test_the_first_release_has_one_arm_and_shows_no_empty_rows() -> None:
     assert "candidate v1" in text
     assert "400 reference rows answered, none failed." in text
     assert "p95" not in text
+    assert "step" not in text
+    assert "step" not in snapshot_to_text(FIRST)
 
 
 def test_a_release_that_ended_promises_no_further_requests() -> None:

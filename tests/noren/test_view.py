@@ -197,3 +197,22 @@ def test_a_view_that_nobody_watches_is_html_alone_and_opens_no_connection() -> N
     assert view.latest is PROMOTED
     assert not hasattr(view, "comm")
     assert list(static_bundle(view.latest)) == ["text/html", "text/plain"]
+
+
+def test_a_view_that_has_ended_stays_html_whatever_comes_of_its_release(view_of: Views) -> None:
+    left: list[object] = []
+
+    class Handle:
+        def update(self, value: object, raw: bool = False) -> None:
+            left.append((type(value), raw))
+
+    states = [PROMOTED]
+    view = view_of(lambda: states[-1])
+    view.follow()
+    view._handle = Handle()  # type: ignore[assignment]
+    assert view.wait(5)
+    left.clear()
+    states.append(replace(PROMOTED, state="rolled back"))
+    view.settle()
+    assert left == [(dict, True)]
+    assert view.latest.state == "rolled back"

@@ -26,6 +26,8 @@ from noren_bento.settings import Settings
 _LN10 = log(10)
 SERIES = 60
 """Points of a sparkline: two minutes."""
+LINES = 8
+"""Events that are told."""
 
 
 def make_snapshot(controller: Controller, id_or_name: str, *, settings: Settings, now: float) -> Snapshot:
@@ -38,7 +40,8 @@ def make_snapshot(controller: Controller, id_or_name: str, *, settings: Settings
     in_canary = release.state is State.CANARY and release.champion is not None
     shown = _most_traffic(controller, release)
     sampler = controller.watch.samplers.get(shown or "")
-    drift = _drift(sampler, settings.psi_limit)
+    # What drifts has to do with this release when its candidate has been under traffic.
+    drift = _drift(sampler, settings.psi_limit) if release.epoch else ()
     return Snapshot(
         release=release.id,
         name=release.name,
@@ -63,24 +66,32 @@ def make_snapshot(controller: Controller, id_or_name: str, *, settings: Settings
         not_released=_not_released(release, events),
         actions=_actions(release) if _is_current(controller, release) else (),
         report=release.report,
-        events=tuple(EventView(e.at, e.who, e.kind, e.why) for e in reversed(events) if _worth_telling(e))[
-            :8
-        ],
+        events=_story(events),
     )
 
 
-def _worth_telling(event: Event) -> bool:
-    """Leave out what only repeats: judgements between steps, and a deploy's asking to be taken back."""
-    if isinstance(event.body, ev.Requested):
-        return event.body.asker == "person"
-    return not isinstance(event.body, ev.Judged)
+def _story(events: tuple[Event, ...]) -> tuple[EventView, ...]:
+    """What is worth telling, newest first: neither judgements between steps nor that a deploy takes itself back."""
+    told: list[EventView] = []
+    for event in events:
+        repeats = isinstance(event.body, ev.Requested) and (
+            event.body.asker == "deploy" or _gate_closed(events)
+        )
+        if not repeats and not isinstance(event.body, ev.Judged):
+            told.append(EventView(event.at, event.who, event.kind, event.why))
+    return tuple(told[: -LINES - 1 : -1])
+
+
+def _gate_closed(events: tuple[Event, ...]) -> bool:
+    return any(isinstance(e.body, ev.Validated) and e.body.outcome is not Outcome.PASS for e in events)
 
 
 def _not_released(release: Release, events: tuple[Event, ...]) -> str:
     if release.state is not State.ROLLED_BACK or any(isinstance(one.body, ev.Started) for one in events):
         return ""
-    closed = any(isinstance(e.body, ev.Validated) and e.body.outcome is not Outcome.PASS for e in events)
-    return f"gate closed ({counted(release.checks)})" if closed else "taken back before its start"
+    return (
+        f"gate closed ({counted(release.checks)})" if _gate_closed(events) else "taken back before its start"
+    )
 
 
 def _actions(release: Release) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -106,7 +106,10 @@ def test_a_first_release_keeps_the_verdict_of_its_replay(
     assert snapshot_to_text(snapshot).startswith(f"m v1 · {state} · replay ")
 
 
-def test_a_release_whose_gate_closed_is_told_as_not_released_and_offers_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("asker", get_args(ev.Asker))
+def test_a_release_whose_gate_closed_is_told_as_not_released_and_offers_nothing(
+    tmp_path: Path, asker: ev.Asker
+) -> None:
     home = Home(tmp_path)
     home.make_champion("m/1")
     opened = ev.Opened("m/2", None, "d" * 64, Plan(), ME)
@@ -116,14 +119,14 @@ def test_a_release_whose_gate_closed_is_told_as_not_released_and_offers_nothing(
     for body in (
         ev.Built("m:2", "/bentos/m/2", "onnx", "equal"),
         ev.Validated(Outcome.FAIL, "d" * 64, checks, "/report.html"),
-        ev.Requested("roll back", note="The gate is closed.", asker="deploy"),
+        ev.Requested("roll back", note="The gate is closed.", asker=asker),
     ):
         home.journal.append(release, body, who="ana", why="because")
     home.tick(2)
     snapshot = shown(home.controller, release)
     assert snapshot.not_released == "gate closed (1 of 2 checks)"
     assert snapshot.because == "the gate is closed: 1 of 2 checks passed; b: 0.81 is below 0.9"
-    assert (snapshot.actions, snapshot.next, snapshot.arms) == ((), "", ())
+    assert (snapshot.actions, snapshot.next, snapshot.arms, snapshot.drift) == ((), "", (), ())
     assert snapshot.report == "/report.html"
     assert [event.kind for event in snapshot.events] == ["rolled back", "validated", "built", "opened"]
     assert snapshot.events[0].who == "noren"
