@@ -22,8 +22,8 @@ _BODIES: dict[str, type[ev.Body]] = {
 def encode_body(body: ev.Body) -> bytes:
     """Return an event's body as JSON.
 
-    >>> encode_body(ev.Requested("promote"))
-    b'{"action":"promote","note":""}'
+    >>> encode_body(ev.Approved("ab12", note="report read"))
+    b'{"digest":"ab12","note":"report read"}'
     """
     return msgspec.json.encode(body)
 

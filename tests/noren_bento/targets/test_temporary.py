@@ -108,10 +108,10 @@ def test_a_bento_that_was_changed_does_not_become_ready_and_says_why(
 ) -> None:
     changed = tmp_path / "changed"
     shutil.copytree(built.path, changed)
-    path = changed / MODEL_FOLDER / "model.onnx"
+    path = changed / MODEL_FOLDER / "profile.json"
     path.write_bytes(path.read_bytes() + b"x")
     with (
-        pytest.raises(NorenError, match=r"model\.onnx is not the file that was built"),
+        pytest.raises(NorenError, match=r"profile\.json is not the file that was built"),
         serving(changed, settings=build_settings, workers=1),
     ):
         pass
