@@ -39,7 +39,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench.sides.serving.environments import NotInstalledError, python_with
-from bench.sides.serving.measure import ARROW, Amount, ServerError, Visit, Workload, visit
+from bench.sides.serving.forms import ARROW, RETRIED, SPLIT
+from bench.sides.serving.measure import Amount, ServerError, Visit, Workload, visit
 from bench.sides.serving.models import MODELS, Subject, prepare
 from bench.sides.serving.servers import SERVERS
 from bench.sides.serving.tables import (
@@ -60,36 +61,17 @@ SECONDS = 3.0
 PACKAGES = ("noren", "bentoml", "mlflow", "onnxruntime", "scikit-learn", "pandas", "numpy", "uvicorn")
 PEERS = {"peers": ("fastapi", "litserve"), "peers_mlserver": ("mlserver",)}
 COUNTED, UNCOUNTED, UNLOGGED = "one-16", "uncounted-16", "unlogged-16"
-BULK, BULK_ARROW = "bulk", "bulk-arrow"
+BULK, BULK_SPLIT, BULK_ARROW = "bulk", "bulk-split", "bulk-arrow"
 WORKLOADS = (
     Workload("one-1", "One row, 1 connection", 1, 1),
     Workload(COUNTED, "One row, 16 connections", 16, 1),
-    # Envoy's mark of a retry: such a request is answered like any other, and neither counted nor logged.
-    Workload(
-        UNCOUNTED,
-        "Noren, neither counted nor logged",
-        16,
-        1,
-        headers={"x-envoy-attempt-count": "2"},
-        server="noren",
-        beside=COUNTED,
-    ),
+    Workload(UNCOUNTED, "Noren, neither counted nor logged", 16, 1, RETRIED, server="noren", beside=COUNTED),
     Workload(UNLOGGED, "Noren, not logged", 16, 1, server="unlogged", beside=COUNTED),
     Workload("one-64", "One row, 64 connections", 64, 1),
     Workload(BULK, "1,000 rows as JSON, 1 connection", 1, 1000),
-    Workload(
-        BULK_ARROW,
-        "Noren, Arrow",
-        1,
-        1000,
-        kind="arrow",
-        headers={"content-type": ARROW, "accept": ARROW},
-        server="noren",
-        beside=BULK,
-    ),
+    Workload(BULK_SPLIT, "Noren, `dataframe_split`", 1, 1000, SPLIT, server="noren", beside=BULK),
+    Workload(BULK_ARROW, "Noren, Arrow", 1, 1000, ARROW, server="noren", beside=BULK),
 )
-
-
 SHARES = (
     Share("counters and log: with − without", COUNTED, UNCOUNTED),
     Share("log: with − without", COUNTED, UNLOGGED),

@@ -24,6 +24,7 @@ TITLES = {
     "bare uvicorn + ONNX Runtime": 4,
     "BentoML": 4,
     "Noren, neither counted nor logged": 1,
+    "Noren, `dataframe_split`": 1,
     "Noren, Arrow": 1,
 }
 

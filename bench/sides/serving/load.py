@@ -10,7 +10,7 @@ import gc
 import itertools
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import uvloop
@@ -36,7 +36,7 @@ class NoAnswerError(Exception):
     """The server closed a connection, answered what is no answer, or did not answer."""
 
 
-def request(path: str, body: bytes, headers: dict[str, str]) -> bytes:
+def request(path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
     """One POST, ready to be sent."""
     lines = [f"POST {path} HTTP/1.1", "host: 127.0.0.1", f"content-length: {len(body)}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import http.client
-import io
-import json
 import os
 import subprocess
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from bench.sides.processes import running
-from bench.sides.serving.load import NoAnswerError, ask, request
+from bench.sides.serving.forms import Form
+from bench.sides.serving.load import NoAnswerError, ask
 from bench.sides.serving.models import Subject
 from bench.sides.serving.servers import Server
 from bench.sides.serving.tree import cpu_seconds, memory_mb
@@ -29,8 +26,6 @@ SINGLES = 64
 """Different single rows, asked in turn."""
 BULKS = 4
 READY_SECONDS = 120.0
-ARROW = "application/vnd.apache.arrow.stream"
-JSON = {"content-type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +36,8 @@ class Workload:
     title: str
     connections: int
     rows: int
-    kind: str = "json"
-    headers: dict[str, str] = field(default_factory=dict)
+    form: Form | None = None
+    """Another than the server's own."""
     server: str = ""
     """The only one that is asked; none: all but the unlogged Noren."""
     beside: str = ""
@@ -100,9 +95,9 @@ def visit(server: Server, subject: Subject, workloads: list[Workload], amount: A
         began = time.perf_counter()
         with running(command.argv, log=log, cwd=state, environment=environment) as child:
             try:
-                _await_answer(server, subject, port, child)
+                _await_answer(server.form, subject, port, child)
                 cold = time.perf_counter() - began
-                _require_equal(server, subject, port)
+                _require_equal(server.form, subject, port)
                 samples = _ask_all(server, subject, workloads, port=port, amount=amount, root=child.pid)
                 worker, tree = memory_mb(child.pid)
             except (ServerError, NoAnswerError, OSError) as error:
@@ -114,14 +109,15 @@ def visit(server: Server, subject: Subject, workloads: list[Workload], amount: A
 def _ask_all(
     server: Server, subject: Subject, workloads: list[Workload], *, port: int, amount: Amount, root: int
 ) -> dict[str, Sample]:
-    singles = _requests(server, subject, Workload("warm", "", 16, 1))
+    singles = _requests(server.form, subject, 1)
     ask(port, singles, connections=16, seconds=min(1.0, amount.seconds), at_most=amount.requests)
     time.sleep(server.put_off_seconds)
     found = {}
     for workload in workloads:
-        requests = _requests(server, subject, workload)
-        if workload.kind == "arrow" and not _takes_arrow(server, subject, port):
-            continue
+        if workload.form:
+            _require_equal(workload.form, subject, port)
+            time.sleep(server.put_off_seconds)
+        requests = _requests(workload.form or server.form, subject, workload.rows)
         before = cpu_seconds(root)
         answered = ask(
             port,
@@ -146,36 +142,22 @@ def _ask_all(
     return found
 
 
-def _requests(server: Server, subject: Subject, workload: Workload) -> list[bytes]:
-    headers = {**JSON, **workload.headers}
-    if workload.rows == 1:
+def _requests(form: Form, subject: Subject, rows: int) -> list[bytes]:
+    if rows == 1:
         frames = [subject.rows.iloc[[place]] for place in range(SINGLES)]
     else:
-        asked = subject.rows.head(workload.rows)
-        frames = [asked.sample(frac=1, random_state=seed) for seed in range(BULKS)]
-    if workload.kind == "arrow":
-        return [request(server.path, arrow(frame), headers) for frame in frames]
-    return [request(server.path, server.body(subject, frame), headers) for frame in frames]
+        frames = [subject.rows.head(rows).sample(frac=1, random_state=seed) for seed in range(BULKS)]
+    return [form.request(subject, frame) for frame in frames]
 
 
-def arrow(frame: pd.DataFrame) -> bytes:
-    """Rows as an Arrow IPC stream."""
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    stream = io.BytesIO()
-    with pa.ipc.new_stream(stream, table.schema) as writer:
-        writer.write_table(table)
-    return stream.getvalue()
-
-
-def _await_answer(server: Server, subject: Subject, port: int, child: subprocess.Popen[bytes]) -> None:
+def _await_answer(form: Form, subject: Subject, port: int, child: subprocess.Popen[bytes]) -> None:
     """Ask about one row until it is answered."""
-    body = server.body(subject, subject.rows.head(1))
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         if child.poll() is not None:
             raise ServerError(f"it ended with {child.returncode}")
         with suppress(OSError, http.client.HTTPException):
-            status, content = _post(port, server.path, body, JSON)
+            status, content = _post(form, subject, subject.rows.head(1), port)
             if status == 200:
                 return
             if status < 500 and status != 404:
@@ -184,45 +166,27 @@ def _await_answer(server: Server, subject: Subject, port: int, child: subprocess
     raise ServerError(f"no answer within {READY_SECONDS:.0f} s")
 
 
-def _post(port: int, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+def _post(form: Form, subject: Subject, rows: pd.DataFrame, port: int) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
-        connection.request("POST", path, body, headers)
+        connection.request("POST", form.path, form.body(subject, rows), dict(form.headers))
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:
         connection.close()
 
 
-def _require_equal(server: Server, subject: Subject, port: int) -> None:
+def _require_equal(form: Form, subject: Subject, port: int) -> None:
     """Single rows and all rows at once must be answered as the model itself does."""
     for first, last in [*((place, place + 1) for place in range(SINGLES)), (0, len(subject.rows))]:
-        body = server.body(subject, subject.rows.iloc[first:last])
-        status, content = _post(port, server.path, body, JSON)
+        status, content = _post(form, subject, subject.rows.iloc[first:last], port)
+        where = f"rows {first} to {last}"
         if status != 200:
-            raise ServerError(f"{status} for rows {first} to {last}: {content[:1000]!r}")
-        answer = json.loads(content)
-        _require_same(server, server.read(answer), subject.labels[first:last])
-        if server.gives_probabilities:
-            given = np.array(answer["probabilities"])
-            if not np.allclose(given, subject.probabilities[first:last], atol=1e-5):
-                raise ServerError(f"rows {first} to {last}: other probabilities than the model's")
-
-
-def _require_same(server: Server, given: Any, labels: np.ndarray) -> None:
-    if [int(label) for label in given] != labels.tolist():
-        wrong = sum(int(one) != two for one, two in zip(given, labels.tolist(), strict=False))
-        raise ServerError(f"{server.name} answers {wrong} of {len(labels)} rows otherwise than the model")
-
-
-def _takes_arrow(server: Server, subject: Subject, port: int) -> bool:
-    """Whether it takes Arrow at all; where it does, its answers must be the model's."""
-    headers = {"content-type": ARROW, "accept": ARROW}
-    status, content = _post(port, server.path, arrow(subject.rows), headers)
-    if status == 415:
-        return False
-    if status != 200:
-        raise ServerError(f"Arrow: {status}: {content[:1000]!r}")
-    with pa.ipc.open_stream(content) as stream:
-        _require_same(server, stream.read_all()["predictions"].to_pylist(), subject.labels)
-    return True
+            raise ServerError(f"{where}: {status}: {content[:1000]!r}")
+        given, labels = form.labels(content), subject.labels[first:last]
+        if [int(label) for label in given] != labels.tolist():
+            raise ServerError(f"{where}: other labels than the model's")
+        if form.probabilities:
+            found, wanted = form.probabilities(content), subject.probabilities[first:last]
+            if found.shape != wanted.shape or not np.allclose(found, wanted, atol=1e-5):
+                raise ServerError(f"{where}: other probabilities than the model's")

@@ -8,18 +8,15 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from bench.sides.serving.environments import python_with
+from bench.sides.serving.forms import INPUT, LISTS, PLAIN, RECORDS, ROWS, SPLIT, TENSORS, Form
 from bench.sides.serving.models import Subject
 from noren_bento.targets.ports import free_port
 
 SERVICES = Path(__file__).parent / "services"
 TOOLS = Path(sys.executable).parent
 LOCAL = ("--host", "127.0.0.1", "--port")
-DATATYPES = {"f": "FP64", "i": "INT64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,53 +36,12 @@ class Server:
     title: str
     start: Callable[[Subject, int, Path], Command]
     """From the subject, the port and an empty folder."""
-    body: Callable[[Subject, pd.DataFrame], bytes]
-    read: Callable[[Any], list[int]]
-    """Labels of an answer."""
-    path: str = "/predict"
+    form: Form
     packages: str = ""
     """The list of packages that it is installed from; none: it runs in Noren's environment."""
-    gives_probabilities: bool = False
     put_off_seconds: float = 0.0
     """It works on after its answers; this much later it has done what there was to do."""
     is_peer: bool = True
-
-
-def records(_: Subject, rows: pd.DataFrame) -> bytes:
-    """`{"rows": [{column: value}]}`, in one line and without spaces."""
-    return b'{"rows":' + rows.to_json(orient="records").encode() + b"}"
-
-
-def _split(_: Subject, rows: pd.DataFrame) -> bytes:
-    split = json.loads(rows.to_json(orient="split"))
-    return _json({"dataframe_split": {name: split[name] for name in ("columns", "data")}})
-
-
-def _arrays(subject: Subject, rows: pd.DataFrame) -> bytes:
-    return _json({"input": rows.to_numpy().tolist()}) if subject.takes_arrays else records(subject, rows)
-
-
-def _batch(subject: Subject, rows: pd.DataFrame) -> bytes:
-    return _json({"rows": rows.to_numpy().tolist()}) if subject.takes_arrays else records(subject, rows)
-
-
-def _tensors(subject: Subject, rows: pd.DataFrame) -> bytes:
-    """The protocol of version 2: one tensor of all columns, or one a column."""
-    if subject.takes_arrays:
-        values = rows.to_numpy()
-        one = {"name": "predict", "shape": values.shape, "datatype": "FP64", "data": values.ravel().tolist()}
-        return _json({"inputs": [one]})
-    columns = []
-    for name, column in rows.items():
-        tensor = {"name": name, "shape": [len(rows), 1], "data": column.tolist()}
-        kind = DATATYPES.get(column.dtype.kind)
-        text = {"datatype": "BYTES", "parameters": {"content_type": "str"}}
-        columns.append(tensor | ({"datatype": kind} if kind else text))
-    return _json({"parameters": {"content_type": "pd"}, "inputs": columns})
-
-
-def _json(document: object) -> bytes:
-    return json.dumps(document, separators=(",", ":")).encode()
 
 
 def _noren(subject: Subject, port: int, state: Path, **extra: str) -> Command:
@@ -152,63 +108,17 @@ def _batchable(subject: Subject, port: int, state: Path) -> Command:
     return _bento(f"batchable_bento:{'OfArrays' if subject.takes_arrays else 'OfRows'}", subject, port, state)
 
 
-def _predictions(answer: Any) -> list[int]:
-    return answer["predictions"]  # type: ignore[no-any-return]
-
-
-def _output(answer: Any) -> list[int]:
-    return answer["output"]  # type: ignore[no-any-return]
-
-
-def _first_tensor(answer: Any) -> list[int]:
-    return answer["outputs"][0]["data"]  # type: ignore[no-any-return]
-
-
 SERVERS = {
     server.name: server
     for server in (
-        Server(
-            "noren",
-            "**Noren**",
-            _noren,
-            records,
-            _predictions,
-            gives_probabilities=True,
-            put_off_seconds=2.0,
-            is_peer=False,
-        ),
-        Server(
-            "unlogged",
-            "Noren, `log_share = 0`",
-            _noren_unlogged,
-            records,
-            _predictions,
-            gives_probabilities=True,
-            put_off_seconds=2.0,
-            is_peer=False,
-        ),
-        Server(
-            "limit",
-            "bare uvicorn + ONNX Runtime",
-            _limit,
-            records,
-            _predictions,
-            gives_probabilities=True,
-            is_peer=False,
-        ),
-        Server("mlflow", "`mlflow models serve`", _mlflow, _split, _predictions, path="/invocations"),
-        Server("bentoml", "BentoML", _plain, records, list),
-        Server("batchable", "BentoML, `batchable`", _batchable, _batch, list),
-        Server("fastapi", "FastAPI", _fastapi, records, _predictions, packages="peers"),
-        Server("litserve", "LitServe", _litserve, _arrays, _output, packages="peers"),
-        Server(
-            "mlserver",
-            "MLServer",
-            _mlserver,
-            _tensors,
-            _first_tensor,
-            path="/v2/models/model/infer",
-            packages="peers_mlserver",
-        ),
+        Server("noren", "**Noren**", _noren, ROWS, put_off_seconds=2.0, is_peer=False),
+        Server("unlogged", "Noren, not logged", _noren_unlogged, ROWS, put_off_seconds=2.0, is_peer=False),
+        Server("limit", "bare uvicorn + ONNX Runtime", _limit, ROWS, is_peer=False),
+        Server("mlflow", "`mlflow models serve`", _mlflow, SPLIT),
+        Server("bentoml", "BentoML", _plain, PLAIN),
+        Server("batchable", "BentoML, `batchable`", _batchable, LISTS),
+        Server("fastapi", "FastAPI", _fastapi, RECORDS, packages="peers"),
+        Server("litserve", "LitServe", _litserve, INPUT, packages="peers"),
+        Server("mlserver", "MLServer", _mlserver, TENSORS, packages="peers_mlserver"),
     )
 }
