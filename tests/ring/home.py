@@ -60,7 +60,7 @@ def serial_task(name: str, strength: float = 1.0, plan: Plan | None = None) -> T
     """A good model of the serials; another strength is another version."""
     frame, labels = serials()
     model = LogisticRegression(C=strength).fit(frame, labels)
-    return Task(model, name, (frame, labels), (frame, labels), plan=plan or Plan())
+    return Task(model, name, (frame, labels), (frame, labels), plan=plan)
 
 
 def deploy(settings: Settings, task: Task) -> Release:
