@@ -94,7 +94,10 @@ class Invocations:
             if split.columns != list(range(len(names))):
                 given = tuple(str(name) for name in split.columns)
         if isinstance(split.index, msgspec.Raw):
-            colons += 1 + bytes(split.index).count(b":")
+            index = bytes(split.index)
+            if index[:1] != b"[":
+                return None
+            colons += 1 + index.count(b":")
         return self._positional(split.data, given, body, colons=colons)
 
     def _columns(self, content: msgspec.Raw, body: bytes) -> Columns | None:

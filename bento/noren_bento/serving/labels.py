@@ -38,7 +38,7 @@ def read_labels(body: bytes, signature: Signature) -> Labels:
     if not isinstance(document, dict):
         raise Refusal(f'The body must be {{"request_id", "labels"}}, not {named_type(document)}.')
     require_unrepeated(document)
-    if unknown := next((name for name in document if name not in KEYS), None):
+    if (unknown := next((name for name in document if name not in KEYS), None)) is not None:
         raise Refusal(f"The body holds {quote(unknown)}; it takes request_id and labels.")
     request_id, labels = document.get("request_id"), document.get("labels")
     if not isinstance(request_id, str) or not GIVEN.fullmatch(request_id.encode(errors="replace")):

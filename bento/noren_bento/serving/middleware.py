@@ -33,7 +33,7 @@ MAX_WAITING = 256
 """Requests of one worker that may wait for a thread; more are answered with 429."""
 JSON_TYPES = (b"application/json", b"application/json;charset=utf-8")
 OR_ARROW = f" or {ARROW_TYPE.decode()}"
-PAGES = ("/metrics", "/version")
+PAGES = ("/docs.json", "/metrics", "/version")
 
 logger = logging.getLogger("noren.serving")
 
@@ -48,7 +48,7 @@ class Slot:
 
 
 class PredictMiddleware:
-    """Answers `POST /predict`, `/invocations` and `/feedback`, `GET /metrics` and `GET /version`."""
+    """Answers `POST /predict`, `/invocations` and `/feedback`, `GET /metrics`, `/version`, `/docs.json`."""
 
     def __init__(
         self, app: App, slot: Slot, max_body_bytes: int, *, door: Door, body_seconds: float = BODY_SECONDS
@@ -84,6 +84,8 @@ class PredictMiddleware:
         if scope["method"] not in ("GET", "HEAD"):
             refusal = Refusal(f"{path} takes GET.", status=405)
             await _send_refusal(send, refusal, self._ids.of(headers), worker)
+        elif path == "/docs.json":
+            await _send(send, 200, worker.document(self._intake.max_body_bytes), [JSON])
         elif path == "/metrics":
             page = await asyncio.get_running_loop().run_in_executor(None, worker.metrics)
             await _send(send, 200, page.encode(), [(b"content-type", CONTENT_TYPE.encode())])

@@ -26,7 +26,7 @@ def rows_of_document(document: Any, names: tuple[str, ...]) -> list[Any]:
         raise Refusal(f"{WANTED}; {quote(unknown[0])} is none of them.")
     if len(given) != 1:
         raise Refusal(f"{WANTED}; it has {' and '.join(given) or 'none'}.")
-    if document.get("params"):
+    if document.get("params") not in (None, {}):
         raise Refusal('This model takes no "params"; leave them out.')
     content = document[given[0]]
     match given[0]:
@@ -48,11 +48,13 @@ def _rows_of_split(content: Any, names: tuple[str, ...]) -> list[dict[str, Any]]
     require_unrepeated(content)
     if unknown := [name for name in content if name not in SPLIT]:
         raise Refusal(f'"dataframe_split" holds {quote(unknown[0])}; it takes columns, index and data.')
+    if not isinstance(content.get("index", []), list):
+        raise Refusal(f'"index" in "dataframe_split" must be a list, not {named_type(content["index"])}.')
     columns = content.get("columns", list(names))
     if not isinstance(columns, list) or not all(isinstance(one, str | int) for one in columns):
         raise Refusal('"columns" in "dataframe_split" must be a list of names.')
     given = names if columns == list(range(len(names))) else tuple(str(one) for one in columns)
-    if twice := next((name for place, name in enumerate(given) if name in given[:place]), None):
+    if (twice := next((name for place, name in enumerate(given) if name in given[:place]), None)) is not None:
         raise Refusal(f"Column {quote(twice)} is given twice; send it once.", column=twice[:200])
     data = _require_list(content.get("data"), "data")
     if data and not all(isinstance(one, list) for one in data):
@@ -81,10 +83,12 @@ def _row(values: Any, names: tuple[str, ...], number: int) -> Any:
 
 def _rows_of_columns(content: dict[str, Any], what: str) -> list[dict[str, Any]]:
     require_unrepeated(content)
-    lists = {name: _flat(values) for name, values in content.items()}
+    if not any(isinstance(values, list) for values in content.values()):
+        return [content]
+    lists = {name: _flat(name, values) for name, values in content.items()}
     lengths = {name: len(values) for name, values in lists.items()}
     longest = max(lengths.values(), default=0)
-    if short := next((name for name, length in lengths.items() if length != longest), None):
+    if (short := next((name for name, length in lengths.items() if length != longest), None)) is not None:
         raise Refusal(
             f'Column {quote(short)} in "{what}" has {lengths[short]} values, another has {longest}.',
             column=short[:200],
@@ -92,10 +96,13 @@ def _rows_of_columns(content: dict[str, Any], what: str) -> list[dict[str, Any]]
     return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
 
 
-def _flat(values: Any) -> list[Any]:
-    """One column: a list, a list of lists of one value (a tensor of shape (rows, 1)), or one value."""
+def _flat(name: str, values: Any) -> list[Any]:
+    """One column: a list, or a list of lists of one value, which is a tensor of shape (rows, 1)."""
     if not isinstance(values, list):
-        return [values]
+        raise Refusal(
+            f"Column {quote(name)} must be a list like the others, not {named_type(values)}.",
+            column=name[:200],
+        )
     if values and all(isinstance(one, list) and len(one) == 1 for one in values):
         return [one[0] for one in values]
     return values

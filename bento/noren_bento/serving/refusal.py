@@ -64,9 +64,9 @@ def _explain_row(
         return Refusal(
             f"Row {number} must be an object of column and value, not {named_type(row)}.", row=number
         )
-    if twice := getattr(row, "key", None):
+    if (twice := getattr(row, "key", None)) is not None:
         return Refusal(f"Column {quote(twice)} is given twice; send it once.", column=twice[:200], row=number)
-    if unknown := next((name for name in row if name not in columns), None):
+    if (unknown := next((name for name in row if name not in columns), None)) is not None:
         return refuse_unknown(unknown, columns, row=number)
     for column in columns.values():
         if column.name not in row:

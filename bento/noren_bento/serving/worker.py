@@ -14,6 +14,7 @@ from noren_bento.serving.answers import Answers
 from noren_bento.serving.arrow.format import ArrowFormat
 from noren_bento.serving.columns import Columns
 from noren_bento.serving.counts import CountFile, read_counts, read_peak
+from noren_bento.serving.document import write_document
 from noren_bento.serving.feedback import FeedbackStore
 from noren_bento.serving.formats import Format, MlflowFormat, RowsFormat
 from noren_bento.serving.labels import read_labels
@@ -102,6 +103,14 @@ class Worker:
             model=self.version,
             digest=self.manifest.version.digest,
             peak_bytes=read_peak(self._counts),
+        )
+
+    def document(self, max_body_bytes: int) -> bytes:
+        """The OpenAPI document."""
+        rows = read_replay(self._folder)
+        signature = self.predictor.signature
+        return msgspec.json.encode(
+            write_document(self.version, signature, self.schema, rows, max_body_bytes=max_body_bytes)
         )
 
     def identity(self) -> dict[str, str]:

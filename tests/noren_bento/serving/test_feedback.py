@@ -61,6 +61,7 @@ def test_labels_are_one_a_row(labels: Any, signature: Signature, expected: Any) 
         ({"request_id": "abc", "labels": []}, CLASSES, None, "one must be known"),
         ({"request_id": "abc", "labels": [None]}, CLASSES, None, "one must be known"),
         ({"request_id": "abc", "labels": ["yes"], "more": 1}, CLASSES, None, '"more"'),
+        ({"request_id": "abc", "labels": ["yes"], "": 1}, CLASSES, None, '""'),
         ({"request_id": "abc", "labels": ["yes", 1]}, CLASSES, 1, "a string, not a number. The classes are: no, yes"),
         ({"request_id": "abc", "labels": ["\ud800"]}, CLASSES, 0, "surrogate"),
         ({"request_id": "abc", "labels": [True]}, VALUES, 0, "a number, not a boolean"),

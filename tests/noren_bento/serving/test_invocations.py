@@ -84,6 +84,10 @@ def test_one_column_may_come_as_plain_values() -> None:
         assert invocations.decode(json.dumps({what: [1, 2.5]}).encode())["x0"].tolist() == [1, 2.5]
 
 
+def test_one_row_may_come_as_one_value_a_column() -> None:
+    assert INVOCATIONS.decode(json.dumps({"inputs": ROWS[0]}).encode())["age"].tolist() == [41]
+
+
 def test_orders_of_columns_are_forgotten_so_that_no_client_fills_the_memory() -> None:
     names = tuple("abcde")
     schema = Schema(Signature(tuple(Column(name, "number", "float64") for name in names), "regression"))
@@ -105,6 +109,7 @@ def test_orders_of_columns_are_forgotten_so_that_no_client_fills_the_memory() ->
         ({"instances": LISTS, "inputs": LISTS}, None, None, "it has inputs and instances"),
         ({"rows": ROWS}, None, None, '"rows" is none of them'),
         ({"dataframe_records": ROWS, "params": {"k": 1}}, None, None, 'takes no "params"'),
+        ({"dataframe_records": ROWS, "params": False}, None, None, 'takes no "params"'),
         ({"dataframe_records": {}}, None, None, "must be a list of rows, not an object"),
         ({"dataframe_records": []}, None, None, "no rows"),
         ({"dataframe_records": [{**ROWS[0], "age": "x"}]}, "age", 0, "a whole number, not a string"),
@@ -113,10 +118,12 @@ def test_orders_of_columns_are_forgotten_so_that_no_client_fills_the_memory() ->
         ({"instances": [LISTS[0], LISTS[0][:2]]}, None, 1, "has 2 values for 4 columns: income, age"),
         ({"instances": [3]}, None, 0, "a list of 4 values or an object, not a number"),
         ({"inputs": {"age": [1, 2], "income": [1]}}, "income", None, "has 1 values, another has 2"),
+        ({"inputs": {"age": [1, 2], "income": 1}}, "income", None, "must be a list like the others"),
         ({"inputs": {"age": [1, 2]}}, "income", 0, "is not there"),
         ({"inputs": "all"}, None, None, "must be a list of rows, not a string"),
         ({"dataframe_split": []}, None, None, "must be an object"),
         ({"dataframe_split": {"data": LISTS, "rows": 1}}, None, None, "takes columns, index and data"),
+        ({"dataframe_split": {"data": LISTS, "index": {}}}, None, None, "must be a list, not an object"),
         ({"dataframe_split": {"columns": NAMES}}, None, None, '"data" must be a list of rows, not null'),
         ({"dataframe_split": {"columns": ["age", "age"], "data": []}}, "age", None, "given twice"),
         ({"dataframe_split": {"columns": "age", "data": []}}, None, None, "must be a list of names"),

@@ -90,6 +90,7 @@ def test_a_time_with_an_offset_is_read_as_utc() -> None:
         ({"since": "yesterday"}, "since", 'ISO 8601 string such as 2031-05-17T08:30:00, not "yesterday"'),
         ({"since": "0001-01-01"}, "since", "ISO 8601"),
         ({"incom": 1}, "incom", 'Did you mean "income"?'),
+        ({"": 1}, "", 'no column ""'),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_refused_with_its_column_and_row(
