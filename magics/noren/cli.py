@@ -156,14 +156,8 @@ def drift(name: str) -> None:
 
     Those of the version that serves, from its reference data, by column. Exits with 1 when columns are in alarm.
     """
-    from noren.wording import UNKNOWN, odds
-
     report = api.drift(name)
-    for column in sorted((*report.columns, *report.outputs), key=lambda one: -one.log_evidence):
-        mark = "drifts" if column.alarm else ""
-        evidence = odds(column.log_evidence) or UNKNOWN
-        click.echo(f"{column.name:32} PSI {column.psi:6.2f}  evidence {evidence:19}  {mark}".rstrip())
-    click.echo(f"{report.version}: {len(report.alarms)} columns drift, over {report.rows:,} rows")
+    click.echo(str(report))
     if report.alarms:
         sys.exit(1)
 

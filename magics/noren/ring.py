@@ -56,7 +56,7 @@ class Task:
     @property
     def subject(self) -> str:
         """What the view calls it before there is a version."""
-        return str(self.version or self.name)
+        return str(self.version or self.name or "")
 
 
 class Ring:
@@ -361,7 +361,9 @@ class Ring:
         try:
             for release in self.client.releases():
                 if release.candidate == version and release.state in before and _is_mine(release):
-                    self.client.append(release.id, ev.Requested("roll back", note=why), why=why)
+                    self.client.append(
+                        release.id, ev.Requested("roll back", note=why, asker="deploy"), why=why
+                    )
                     self._wait_undone(release.id)
         except NorenError as trouble:
             # The first error is what the user must see, with this one below it.
