@@ -83,7 +83,7 @@ def test_an_endless_cell_ends_at_the_deadline_and_what_was_reported_before_stays
         folder = tmp_path / str(seconds)
         folder.mkdir()
         result = run(folder, {"endless": (START, BOTH, "while True: pass")}, seconds)["endless"]
-        assert result.closed == (f"it did not end within its deadline of {seconds} s",)
+        assert result.closed[0] == f"it did not end within its deadline of {seconds} s"
         assert kernels() == []
         passed = [verdict.check for verdict in result.checks if verdict.passed]
         if passed == ["a", "b"]:
