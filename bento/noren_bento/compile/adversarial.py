@@ -6,7 +6,7 @@ float64 and float32 of values of the reference, and the thresholds of the model'
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ MAGNITUDES = (1e10 + 1, 1.7e9 + 0.5, 1.7e12, 1e15 + 1, -1e15, 1e30, -1e30)
 """Ids, epoch seconds and milliseconds, and what no sum of float32 holds."""
 THRESHOLDS = 240
 """Splits whose neighbours are tried at most: those nearest to the roots."""
+MIXED_ROWS = 128
+HARD_SHARE = 0.5
 NEIGHBOURS = 4
 """Reference values of each column whose neighbours are tried."""
 
@@ -42,7 +44,25 @@ def adversarial_rows(
     for place, (column, value) in enumerate(hard):
         rows[column.name][place] = value
     probes = probe_rows(reference, signature, closed=closed)
-    return {name: np.concatenate([probes[name], rows[name]]) for name in signature.names()}
+    mixed = mixed_rows(reference, signature, MIXED_ROWS, seed=0, closed=closed)
+    return {name: np.concatenate([probes[name], rows[name], mixed[name]]) for name in signature.names()}
+
+
+def mixed_rows(
+    reference: Columns, signature: Signature, count: int, *, seed: int, closed: Collection[str]
+) -> Arrays:
+    """Rows that hold hard values in many columns at once, drawn by a seed: half of all values are the reference's."""
+    random = np.random.default_rng(seed)
+    rows = take_rows(reference, random.integers(0, count_rows(reference), count))
+    probes = probe_rows(reference, signature, closed=frozenset(closed))
+    mixed = {}
+    for column in signature.columns:
+        hard = probes[column.name]
+        if column.kind in ("number", "integer") and column.dtype != "category":
+            hard = np.concatenate([hard, _hard_values(reference[column.name], column)])
+        drawn = hard[random.integers(0, len(hard), count)]
+        mixed[column.name] = np.where(random.random(count) < HARD_SHARE, drawn, rows[column.name])
+    return mixed
 
 
 def _hard_values(values: NDArray[Any], column: Column) -> list[float]:

@@ -50,8 +50,6 @@ def choose_forms(model: Any, signature: Signature) -> tuple[Form, ...]:
 def _why_not(model: Any, signature: Signature) -> str:
     if any(column.kind == "datetime" or column.dtype == "category" for column in signature.columns):
         return "there is no graph for columns of dates or of pandas' categories"
-    if signature.targets:
-        return "there is no graph for several targets"
     if signature.container not in ("frame", "array"):
         return f"there is no graph that takes a {signature.container}"
     found = {type(part).__name__ for part in parts_of(model)} & set(REFUSED)

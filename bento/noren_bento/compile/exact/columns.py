@@ -17,7 +17,7 @@ from noren_bento.compile.exact.steps import read_steps
 from noren_bento.compile.probes import UNSEEN, take_rows
 from noren_bento.compile.refusal import PassedOverError, require_own
 from noren_bento.release.version import Column, Signature
-from noren_bento.serving.columns import NUMERIC, Columns, is_missing
+from noren_bento.serving.columns import NUMERIC, Columns, count_rows, is_missing
 from noren_bento.serving.exact.program import Label, Numbers, Table
 from noren_bento.serving.original import Original
 
@@ -43,6 +43,11 @@ class Rows:
     model: Any
     signature: Signature
     reference: Columns
+
+    def take(self, count: int) -> Any:
+        """The first reference rows, in the container that the model was fitted on."""
+        rows = take_rows(self.reference, np.arange(min(count, count_rows(self.reference))))
+        return Original(self.model, self.signature).make_input(rows)
 
     def vary(self, places: Sequence[int], place: int, values: Sequence[Any]) -> Any:
         """The columns at `places` of the first reference row, once a value of the column at `place`."""

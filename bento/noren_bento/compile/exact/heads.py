@@ -26,15 +26,11 @@ class Heads:
     """The ways in which scores may become probabilities; none for values."""
     link: Literal["identity", "exp"] = "identity"
 
-    def choose(self, *, sequential: bool) -> Iterator[tuple[Linear | Boosting, bool]]:
-        """The head and whether features lie column by column, in each order of adding that there may be."""
-        if isinstance(self.head, Boosting):
-            yield self.head, False
-        elif sequential or self.head.sequential:
-            yield Linear(self.head.weights, self.head.intercept, sequential=True), True
-        else:
-            yield self.head, True
-            yield self.head, False
+    def add_in_order(self, *, sequential: bool) -> Linear | Boosting:
+        """The head; products are added feature by feature where a matrix or the weights are sparse."""
+        if isinstance(self.head, Linear) and sequential:
+            return Linear(self.head.weights, self.head.intercept, sequential=True)
+        return self.head
 
 
 def read_heads(part: Any, signature: Signature, threshold: dict[str, Any]) -> Heads:

@@ -1,23 +1,26 @@
 """Programs: what may compute a model's answers exactly, most promising first. The proof decides which one does.
 
-Where scikit-learn's order of adding depends on how arrays lie in memory, each order is a program of its own.
+Where releases of scikit-learn make probabilities of scores in several ways, each way is a program of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import product
 from typing import Any
 
+import numpy as np
+
 from noren_bento.compile.exact.columns import Rows, read_blocks
-from noren_bento.compile.exact.heads import Heads, read_heads
+from noren_bento.compile.exact.heads import read_heads
 from noren_bento.compile.exact.steps import read_steps
 from noren_bento.compile.refusal import PassedOverError, require_own
 from noren_bento.release.version import Signature
 from noren_bento.serving.columns import NUMERIC, Columns
 from noren_bento.serving.exact.program import Numbers, Program, Step, Table
 
+LAID_OUT = 8
+"""Rows at which it is seen how features lie in memory."""
 NARROW = ("float32", "float16", "Float32")
 
 
@@ -39,21 +42,26 @@ def read_programs(model: Any, signature: Signature, reference: Columns) -> Itera
     unwrapped = unwrap(model)
     steps = _steps_of(unwrapped.estimator)
     heads = read_heads(steps[-1], signature, unwrapped.threshold)
-    blocks, after, width, sparse = _read_features(steps[:-1], signature, Rows(model, signature, reference))
-    return _arrange(heads, blocks, after, width, sequential=sparse or signature.container == "sparse")
-
-
-def _arrange(
-    heads: Heads,
-    blocks: tuple[Numbers | Table, ...],
-    after: tuple[Step, ...],
-    width: int,
-    *,
-    sequential: bool,
-) -> Iterator[Program]:
-    options = product(heads.choose(sequential=sequential), heads.classes or (None,))
-    for (head, fortran), classes in options:
+    rows = Rows(model, signature, reference)
+    blocks, after, width, sparse = _read_features(steps[:-1], signature, rows)
+    head = heads.add_in_order(sequential=sparse or signature.container == "sparse")
+    fortran = _lies_by_column(steps[:-1], rows)
+    for classes in heads.classes or (None,):
         yield Program(blocks, width, after, fortran, head, heads.link, classes)
+
+
+def _lies_by_column(transformers: list[Any], rows: Rows) -> bool:
+    """Whether the features that the last step is given lie column by column in memory.
+
+    BLAS adds in another order then, and most rows do not show it: so it is looked at, not tried.
+    """
+    given = rows.take(LAID_OUT)
+    for transformer in transformers:
+        given = transformer.transform(given) if hasattr(transformer, "transform") else given
+    if hasattr(given, "toarray"):
+        return False
+    flags = np.asarray(given).flags
+    return bool(flags.f_contiguous and not flags.c_contiguous)
 
 
 def unwrap(model: Any) -> Unwrapped:
