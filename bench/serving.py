@@ -8,7 +8,7 @@ access log where an option of its own turns that off; uvloop and httptools where
 
 - Noren: a tagged and built version, started by `noren_bento.targets.launch`: schema check, counters of every column and
   output, drift's counts and the prediction log on; without Envoy, as the others are without a proxy. It answers labels
-  and probabilities. It writes counts and log after it has answered: two seconds after the load are counted, too.
+  and probabilities. It counts and logs after it has answered: what follows the load until it is quiet is in its CPU.
 - `mlflow models serve --env-manager local`: saved with a signature, as its pages advise; `dataframe_split`.
 - BentoML: a DataFrame in, scikit-learn's predict. With `batchable`: an array where the model takes numbers only, else a
   list of rows, since a batchable DataFrame is never answered (BentoML 1.4.39).
@@ -61,7 +61,7 @@ SECONDS = 3.0
 PACKAGES = ("noren", "bentoml", "mlflow", "onnxruntime", "scikit-learn", "pandas", "numpy", "uvicorn")
 PEERS = {"peers": ("fastapi", "litserve"), "peers_mlserver": ("mlserver",)}
 COUNTED, UNCOUNTED, UNLOGGED = "one-16", "uncounted-16", "unlogged-16"
-BULK, BULK_SPLIT, BULK_ARROW = "bulk", "bulk-split", "bulk-arrow"
+BULK, BULK_UNCOUNTED, BULK_SPLIT, BULK_ARROW = "bulk", "uncounted-bulk", "bulk-split", "bulk-arrow"
 WORKLOADS = (
     Workload("one-1", "One row, 1 connection", 1, 1),
     Workload(COUNTED, "One row, 16 connections", 16, 1),
@@ -69,12 +69,16 @@ WORKLOADS = (
     Workload(UNLOGGED, "Noren, not logged", 16, 1, server="unlogged", beside=COUNTED),
     Workload("one-64", "One row, 64 connections", 64, 1),
     Workload(BULK, "1,000 rows as JSON, 1 connection", 1, 1000),
+    Workload(
+        BULK_UNCOUNTED, "Noren, neither counted nor logged", 1, 1000, RETRIED, server="noren", beside=BULK
+    ),
     Workload(BULK_SPLIT, "Noren, `dataframe_split`", 1, 1000, SPLIT, server="noren", beside=BULK),
     Workload(BULK_ARROW, "Noren, Arrow", 1, 1000, ARROW, server="noren", beside=BULK),
 )
 SHARES = (
-    Share("counters and log: with − without", COUNTED, UNCOUNTED),
-    Share("log: with − without", COUNTED, UNLOGGED),
+    Share("one row, counters and log: with − without", COUNTED, UNCOUNTED),
+    Share("one row, log: with − without", COUNTED, UNLOGGED),
+    Share("1,000 rows, counters and log: with − without", BULK, BULK_UNCOUNTED),
     Share("1,000 rows: JSON / Arrow", BULK, BULK_ARROW),
 )
 
@@ -156,7 +160,7 @@ def _print(found: Found, *, rounds: int, amount: Amount) -> None:
     print(
         f"{datetime.now(UTC):%Y-%m-%d}, {_processor()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the "
         f"end, {platform.system()}, Python {platform.python_version()}; {', '.join(told)}. "
-        f"Medians of {rounds} rounds of {amount.seconds:g} s each.\n"
+        f"Rounds: {rounds}, each workload {amount.seconds:g} s; medians.\n"
     )
     lines = []
     for workload in WORKLOADS:

@@ -23,7 +23,7 @@ TITLES = {
     "**Noren**": 4,
     "bare uvicorn + ONNX Runtime": 4,
     "BentoML": 4,
-    "Noren, neither counted nor logged": 1,
+    "Noren, neither counted nor logged": 2,
     "Noren, `dataframe_split`": 1,
     "Noren, Arrow": 1,
 }

@@ -40,7 +40,7 @@ class Server:
     packages: str = ""
     """The list of packages that it is installed from; none: it runs in Noren's environment."""
     put_off_seconds: float = 0.0
-    """It works on after its answers; this much later it has done what there was to do."""
+    """It works on after its answers, and has begun to at the latest so much later."""
     is_peer: bool = True
 
 
