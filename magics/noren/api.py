@@ -85,7 +85,7 @@ def card(version: ModelVersion | str) -> VersionCard:
 
 
 def build(version: ModelVersion | str) -> Build:
-    """Build the BentoML service of a tagged version; it answers with ONNX Runtime where that is proven equal."""
+    """Build the BentoML service of a tagged version; the quickest engine that is proven equal answers."""
     from noren.ring import Ring
 
     return Ring(load_settings()).build(version)
