@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from noren_bento.errors import NorenError, UnreachableError
 from noren_bento.release.version import require_name
+from noren_bento.serving.door import TOKEN, token_headers
 from noren_bento.settings import load_settings
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Client:
     """Asks one released model over HTTP: a frame in, a frame out.
 
     `model` is a model's name, which is asked where this NOREN_HOME's Envoy listens, or the address of a model, such as
-    `https://models.example/churn`. A request is tried again, up to `retries` times with rising pauses, when nobody
+    `https://models.example/churn`. Without `token` it sends NOREN_TOKEN, where that is set. A request is tried again, up to `retries` times with rising pauses, when nobody
     answered or the answer was 429, 502, 503 or 504: predictions change nothing, and a try has the request id of the
     one before, so that the log can tell. Threads may share a client.
 
@@ -53,7 +54,7 @@ class Client:
             raise NorenError(f"A batch has at least 1 row; got batch_rows={batch_rows}.")
         self.url = model.rstrip("/") if "://" in model else _url_of(require_name(model))
         self._batch_rows = batch_rows
-        self._headers = {"authorization": f"Bearer {token}"} if token else {}
+        self._headers = token_headers({TOKEN: token} if token else os.environ)
         self._pool = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=5.0, read=timeout_seconds),
             retries=urllib3.Retry(

@@ -89,7 +89,10 @@ def test_a_token_is_sent_and_a_name_is_asked_at_this_home(monkeypatch: pytest.Mo
         with Client("churn", token="s3") as client, pytest.raises(NorenError, match="401: The token"):
             client.predict({"a": 1})
         assert client.url == f"{url}/churn"
-    assert given == ["Bearer s3"]
+        monkeypatch.setenv("NOREN_TOKEN", "from the environment")
+        with Client("churn") as client, pytest.raises(NorenError, match="401: The token"):
+            client.predict({"a": 1})
+    assert given == ["Bearer s3", "Bearer from the environment"]
 
 
 @pytest.mark.parametrize("rows", [3, [], "text", [1, 2]])
