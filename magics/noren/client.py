@@ -33,7 +33,7 @@ class Client:
     `model` is a model's name, which is asked where this NOREN_HOME's Envoy listens, or the address of a model, such as
     `https://models.example/churn`. Without `token` it sends NOREN_TOKEN, where that is set. A request is tried again,
     up to `retries` times with rising pauses, when nobody answered or the answer was 429, 502, 503 or 504: predictions
-    change nothing, and a try has the request id of the one before, so that the log can tell. Threads may share a client.
+    change nothing, and a try has the request id of the one before, for the log. Threads may share a client.
 
         with noren.Client("churn") as churn:
             answers = churn.predict(frame)
