@@ -28,7 +28,7 @@ TITLES = {
     "Noren, Arrow": 1,
 }
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak  # minutes: three servers are started and measured
 
 
 def marked() -> list[str]:
