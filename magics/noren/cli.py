@@ -281,11 +281,14 @@ def config() -> None:
 
 
 def _tell(release: Release, *, wait: bool) -> None:
-    click.echo(repr(release))
-    if wait:
-        click.echo(repr(release.wait()))
-        if release.state != "promoted":
-            sys.exit(1)
+    told = repr(release)
+    click.echo(told)
+    if not wait:
+        return
+    if (end := repr(release.wait())) != told:
+        click.echo(end)
+    if release.state != "promoted":
+        sys.exit(1)
 
 
 def _required(name: str | None, command: str) -> str:

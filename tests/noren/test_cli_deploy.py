@@ -54,6 +54,6 @@ def test_one_command_trains_tags_builds_validates_and_releases(tmp_path: Path) -
         assert "needs a name: noren deploy train_serials:model --name churn" in unnamed.stderr
         done = noren(*deploy, "--name", "serial")
         assert done.returncode == 0, done.stderr
-        assert "serial/1 is promoted" in done.stdout
+        assert done.stdout.count("serial/1 is the champion") == 1
         assert "serial@1" in noren("releases").stdout
         assert noren("canary", "serial").returncode == 0

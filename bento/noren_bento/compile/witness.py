@@ -31,7 +31,8 @@ def make_proof(
     expected: Expected, engine: Candidate, signature: Signature, passed_over: dict[str, str]
 ) -> Proof:
     """The proof of an engine that was found equal."""
-    chosen = [_pick(expected, what) for what in ("reference", "adversarial")]
+    answered = {one.what for one in expected.asked if one.answers is not None}
+    chosen = [_pick(expected, what) for what in ("reference", "adversarial") if what in answered]
     answers = [one for _, one in chosen]
     rows = [row for asked, _ in chosen for row in rows_of_columns(asked, signature)]
     probabilities = [

@@ -46,12 +46,15 @@ def test_a_model_without_a_converter_is_answered_by_the_original(tmp_path: Any) 
     assert "not onnx: " in outcome.because
 
 
-def test_a_conversion_that_does_not_end_leaves_the_original(tmp_path: Any) -> None:
+def test_a_model_that_does_not_answer_in_time_answers_unproven(tmp_path: Any) -> None:
     X, y = numbers()
     model = RandomForestClassifier(5).fit(X, y)
     outcome = compile_model(model, read_signature(model, X, X, y), X, tmp_path, seconds=0.05)
-    assert outcome.runtime == "arrays"
-    assert "not onnx: its conversion to ONNX did not end within 0 s" in outcome.because
+    assert outcome.runtime == "sklearn"
+    assert "its answering of rows that fit its signature did not end within 0 s" in outcome.because
+    proof = read_proof(tmp_path)
+    assert (proof.reference_rows, proof.adversarial_rows) == (24, 0)
+    assert proof.predictions == model.predict(pd.DataFrame(proof.rows)).tolist()
 
 
 def test_a_model_of_a_module_that_is_not_there_is_an_error_with_the_fix(
