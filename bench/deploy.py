@@ -104,11 +104,11 @@ def _prepare_noren(place: Place) -> tuple[Path, Path]:
         champion, twin = fit(place.model, 0), fit(place.model, TWIN)
         ring = Ring(settings)
         ring.deploy(Task(champion.model, NAME, champion.train, champion.test))
-        tagged = ring.tag(twin.model, NAME, train=twin.train, test=twin.test)
-        built, first = ring.build(tagged), ring.build(f"{NAME}/1")
+        tagged = ring.stages.tag(twin.model, NAME, train=twin.train, test=twin.test)
+        built, first = ring.stages.build(tagged), ring.stages.build(f"{NAME}/1")
     subject = SubjectFile(
-        files=str(ring._files(tagged).path),
-        files_digest=ring._files(tagged).manifest_digest,
+        files=str(ring.stages.files(tagged).path),
+        files_digest=ring.stages.files(tagged).manifest_digest,
         bento=str(built.path),
         bytes=built.bytes,
         settings=limits_of(settings),

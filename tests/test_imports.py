@@ -19,8 +19,14 @@ BELOW = {
 }
 """What each package may import besides itself."""
 
-PURE = ("noren_bento.release", "noren_bento.profile", "noren_bento.drift", "noren_bento.guardrails")
-PURE_MODULES = ("noren_bento.traffic.envoy_config", "noren_bento.errors")
+PURE = (
+    "noren_bento.release",
+    "noren_bento.profile",
+    "noren_bento.drift",
+    "noren_bento.guardrails",
+    "noren_bento.traffic.envoy_config",
+)
+PURE_MODULES = ("noren_bento.errors",)
 PURE_LIBRARIES = {"numpy", "scipy"}
 PURE_EXCEPTIONS = {("noren_bento.drift.report", "pandas")}  # DriftReport.to_frame(), inside the function
 WORLDLY = {

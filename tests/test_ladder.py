@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
-from types import ModuleType
+from importlib import import_module
 from typing import Any
 
 import httpx
@@ -26,16 +25,6 @@ from tests.imports import REPOSITORY
 from tests.noren_bento.builds import build
 
 TOOLS = REPOSITORY / "tools"
-
-
-def load_tool(name: str) -> ModuleType:
-    spec = spec_from_file_location(f"{name}_tool", TOOLS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
 
 
 def page_of(only: str) -> str:
@@ -81,8 +70,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.mark.soak
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", HTTP)
-def test_answers_over_http_are_the_originals(name: str, home: Settings) -> None:
-    models = load_tool("ladder_models")
+def test_answers_over_http_are_the_originals(
+    name: str, home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(TOOLS)
+    models = import_module("models.pipelines")
     makers = dict([*models.of_pipelines(), *models.of_traps()])
     model, X, y = makers[name]()
     built = build(model, f"http-{HTTP.index(name)}", (X, y), home)

@@ -26,9 +26,10 @@ from typing import Any
 os.environ["OMP_NUM_THREADS"] = "1"  # before numpy: a forked process cannot use OpenMP's threads
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import estimators
-import ladder_models
 import numpy as np
+from models.containers import of_containers
+from models.pipelines import of_pipelines, of_traps
+from models.scikit_learn import of_scikit_learn
 
 from noren_bento.compile.adversarial import mixed_rows
 from noren_bento.compile.ladder import climb
@@ -69,11 +70,11 @@ class Row:
 
 def cases() -> Iterator[tuple[str, str, Make]]:
     """Family, name and maker of every model."""
-    for case in (*estimators.of_scikit_learn(), *estimators.of_containers()):
+    for case in (*of_scikit_learn(), *of_containers()):
         yield case.family, case.name, case.make
-    for name, make in ladder_models.of_pipelines():
+    for name, make in of_pipelines():
         yield "pipelines", name, make
-    for name, make in ladder_models.of_traps():
+    for name, make in of_traps():
         yield "traps", name, make
 
 

@@ -36,7 +36,7 @@ def main() -> None:
 
     await_answer(settings.port, f"/{NAME}/predict", body, is_wanted=is_candidate)
     ended = time.perf_counter()
-    stages = ring.stages.seconds() | {"first answer": ended - deployed}
+    stages = ring.progress.seconds() | {"first answer": ended - deployed}
     given.result.write_text(json.dumps({"stages": stages, "total": ended - begun, "version": candidate}))
 
 

@@ -71,10 +71,12 @@ def tag(
     With `compress` smaller variants of the model are tried too, and what comes back shows what each gains and costs:
     `.version` is the original, which is what was tagged, and `["50 trees"]` a variant, for you to tag if you want it.
     """
-    from noren.ring import Ring
+    from noren.stages import Stages
 
-    stage = Ring(load_settings()).compress if compress else Ring(load_settings()).tag
-    return stage(model, name, train=train, test=test, with_modules=with_modules)
+    stages = Stages(load_settings())
+    return (stages.compress if compress else stages.tag)(
+        model, name, train=train, test=test, with_modules=with_modules
+    )
 
 
 def card(version: ModelVersion | str) -> VersionCard:
@@ -86,9 +88,9 @@ def card(version: ModelVersion | str) -> VersionCard:
 
 def build(version: ModelVersion | str) -> Build:
     """Build the BentoML service of a tagged version; the quickest engine that is proven equal answers."""
-    from noren.ring import Ring
+    from noren.stages import Stages
 
-    return Ring(load_settings()).build(version)
+    return Stages(load_settings()).build(version)
 
 
 def validate(version: ModelVersion | str, notebooks: Sequence[str | Path] | None = None) -> Validation:
@@ -96,9 +98,9 @@ def validate(version: ModelVersion | str, notebooks: Sequence[str | Path] | None
 
     `notebooks` are your own instead of the packaged suite. A failed check is a verdict in the result, not an error.
     """
-    from noren.ring import Ring
+    from noren.stages import Stages
 
-    return Ring(load_settings()).validate(version, notebooks)
+    return Stages(load_settings()).validate(version, notebooks)
 
 
 def canary(

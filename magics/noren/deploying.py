@@ -12,7 +12,7 @@ from noren_bento.control.snapshot import Snapshot, StageView
 
 if TYPE_CHECKING:
     from noren.handle import Release
-    from noren.stages import Stages
+    from noren.progress import Progress
 
 NAMELESS = "a model without a name"
 
@@ -20,7 +20,7 @@ NAMELESS = "a model without a name"
 class Deploying:
     """One deploy, as its caller sees it: the stages are the caller's own, all else is control's."""
 
-    def __init__(self, subject: str, stages: Stages, release: Callable[[], Release | None]) -> None:
+    def __init__(self, subject: str, stages: Progress, release: Callable[[], Release | None]) -> None:
         # A name that was not given is refused by the tag; until then it is no name to show.
         named = "" if subject == str(None) else subject
         self.name = named.rpartition("/")[0] or named or NAMELESS

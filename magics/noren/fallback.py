@@ -1,6 +1,6 @@
 """The static release view: one Snapshot as plain HTML, for saved notebooks, nbconvert and GitHub.
 
-It says the same words as release_view.js, which draws the live view, and shares its stylesheet. Where a page removes
+It says the same words as release_view/*.js, which draw the live view, and shares its stylesheet. Where a page removes
 styles, a heading, a list and a table are left that read well by themselves.
 """
 
@@ -53,7 +53,7 @@ def snapshot_to_text(snapshot: Snapshot) -> str:
 
 @cache
 def _stylesheet() -> str:
-    text = files("noren").joinpath("release_view.css").read_text(encoding="utf-8")
+    text = files("noren").joinpath("release_view/style.css").read_text(encoding="utf-8")
     return "\n".join(line for line in text.splitlines() if line and not line.startswith("/*"))
 
 

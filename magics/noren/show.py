@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from noren.handle import Release
-    from noren.stages import Stages
+    from noren.progress import Progress
     from noren.watching import Watching
 
 
@@ -47,7 +47,7 @@ def show_release(release: Release) -> Watching | None:
     return show(release.snapshot, _requester(lambda: release))
 
 
-def show_deploy(subject: str, stages: Stages, release: Callable[[], Release | None]) -> Watching | None:
+def show_deploy(subject: str, stages: Progress, release: Callable[[], Release | None]) -> Watching | None:
     """Show the view of a deploy from its first stage on, before there is a release to ask for."""
     from noren.deploying import Deploying  # noqa: PLC0415
 

@@ -1,61 +1,167 @@
-"""Stages: what a deploy has done and is doing, for the line of steps in the view and the lines in a terminal."""
+"""Stages: tag, compress, build, validate: each alone, as a magic, a Python call or a shell verb asks for it."""
+
+# ruff: noqa: PLC0415 -- heavy libraries are imported by the stage that needs them
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from noren.wording import first_sentence
-from noren_bento.control.snapshot import StageView
+from noren.progress import Progress
+from noren.show import tell
+from noren_bento.control.client import ControlClient
+from noren_bento.errors import NorenError
+from noren_bento.release.version import ModelVersion, require_name
+from noren_bento.settings import Settings
 
-NAMES = ("tag", "build", "validate", "start")
+if TYPE_CHECKING:
+    from noren_bento.bento_build.build import Build
+    from noren_bento.compress.result import Compression
+    from noren_bento.tagging.version_files import VersionFiles
+    from noren_validation.validation import Validation
 
 
 class Stages:
-    """The caller's own stages with their times. Read by the view's thread while the cell works."""
+    """What can be done with one model or version under one home before it gets requests."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self._tell = tell
-        self.failure = ""
-        """The first sentence of what ended the stage that failed; empty while none has."""
-        self._began: dict[str, float] = {}
-        self._views = {name: StageView(name, "waiting") for name in NAMES}
+    def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
+        self._settings = settings
+        self._progress = progress or Progress(tell)
 
-    @contextmanager
-    def running(self, name: str) -> Iterator[None]:
-        """Time one stage; it has failed when the block raises."""
-        self._began[name] = time.monotonic()
-        self._views[name] = replace(self._views[name], status="running")
-        self._tell(f"{name} …")
-        try:
-            yield
-        except BaseException as error:
-            self.failure = first_sentence(error)
-            self._end(name, "failed")
-            raise
-        self._end(name, "done")
+    def tag(
+        self,
+        model: object,
+        name: str | None,
+        *,
+        train: tuple[Any, Any] | None,
+        test: tuple[Any, Any] | None,
+        with_modules: Sequence[str | Path] = (),
+    ) -> ModelVersion:
+        """Tag a fitted model."""
+        from noren.notebook_trace import read_trace
+        from noren_bento.tagging.tag import tag_model
 
-    def detail(self, name: str, text: str) -> None:
-        """Say in a few words what came out of a stage, or what it is at."""
-        self._views[name] = replace(self._views[name], detail=text)
-
-    def views(self) -> tuple[StageView, ...]:
-        """The stages as of now."""
-        return tuple(
-            replace(view, seconds=time.monotonic() - self._began[view.name])
-            if view.status == "running"
-            else view
-            for view in self._views.values()
+        if name is None:
+            raise NorenError(
+                "The model needs a name to be released under, for example name='churn' or --name churn."
+            )
+        if train is None or test is None:
+            missing = "train" if train is None else "test"
+            raise NorenError(
+                f"{name}: there is no {missing} data. Give {missing}=(X, y), or --{missing} X_{missing},y_{missing}: "
+                + ("the Profile is made from it." if train is None else "nothing is released untested.")
+            )
+        return tag_model(
+            model,
+            require_name(name),
+            train=train,
+            test=test,
+            settings=self._settings,
+            with_modules=[Path(path) for path in with_modules],
+            trace=read_trace(),
+            progress=lambda text: self._progress.detail("tag", text),
         )
 
-    def seconds(self) -> dict[str, float]:
-        """Seconds of each finished stage."""
-        return {view.name: view.seconds for view in self.views() if view.seconds is not None}
+    def compress(
+        self,
+        model: object,
+        name: str | None,
+        *,
+        train: tuple[Any, Any],
+        test: tuple[Any, Any],
+        with_modules: Sequence[str | Path] = (),
+    ) -> Compression:
+        """Tag a fitted model, then try smaller variants of it."""
+        from noren_bento.compress.compress import compress
+        from noren_bento.tagging.inspect import read_split
+        from noren_bento.tagging.search_results import best_of
 
-    def _end(self, name: str, status: str) -> None:
-        seconds = time.monotonic() - self._began[name]
-        view = replace(self._views[name], status=status, seconds=seconds)
-        self._views[name] = view
-        self._tell(f"{name} {status} in {seconds:.1f} s" + (f": {view.detail}" if view.detail else ""))
+        version = self.tag(model, name, train=train, test=test, with_modules=with_modules)
+        return compress(
+            best_of(model),
+            version,
+            train=(train[0], read_split(train, "train", target_needed=False)[1]),
+            test=read_split(test, "test", target_needed=False),
+            own_modules=[Path(path).stem for path in with_modules],
+            progress=lambda text: self._progress.detail("tag", text),
+        )
+
+    def build(self, version: ModelVersion | str) -> Build:
+        """Build a version's bento, or return the one that is there."""
+        from noren_bento.bento_build.build import build_bento
+
+        return build_bento(
+            self.files(version),
+            settings=self._settings,
+            progress=lambda text: self._progress.detail("build", text),
+        )
+
+    def validate(
+        self, version: ModelVersion | str, notebooks: Sequence[str | Path] | None = None
+    ) -> Validation:
+        """Validate a version's bento in a service of its own that ends with the validation."""
+        from noren_bento.targets.temporary import serving
+
+        require_notebooks(notebooks)
+        build = self.build(version)
+        address: Future[str] = Future()
+        over = threading.Event()
+
+        def serve() -> None:
+            try:
+                with serving(build.path, settings=self._settings) as url:
+                    address.set_result(url)
+                    over.wait()
+            except BaseException as error:
+                if not address.done():
+                    address.set_exception(error)
+
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(serve)
+            try:
+                return self.validate_served(build, address.result, notebooks)
+            finally:
+                over.set()
+
+    def validate_served(
+        self,
+        build: Build,
+        service: Callable[[], str],
+        notebooks: Sequence[str | Path] | None,
+    ) -> Validation:
+        """Validate a bento that is served at the address that `service` waits for."""
+        from noren_validation.runner import validate_bento
+
+        return validate_bento(
+            self.files(build.version),
+            build,
+            champion=self._champion_path(build.version.name),
+            service=service,
+            settings=self._settings,
+            notebooks=None if notebooks is None else [Path(path) for path in notebooks],
+            progress=lambda text: self._progress.detail("validate", text),
+        )
+
+    def files(self, version: ModelVersion | str) -> VersionFiles:
+        """A tagged version's files in the model store."""
+        from noren_bento.stores.models import ModelStore
+
+        return ModelStore(self._settings).files(str(version))
+
+    def _champion_path(self, name: str) -> Path | None:
+        from noren_bento.release.release import champion_of
+
+        mine = [release for release in ControlClient(self._settings).releases() if release.name == name]
+        champion = champion_of(mine)
+        paths = [Path(r.bento_path) for r in mine if r.candidate == champion and r.bento_path]
+        return paths[-1] if champion and paths else None
+
+
+def require_notebooks(notebooks: Sequence[str | Path] | None) -> None:
+    """A name that is mistyped is told before anything is done."""
+    from noren_validation import runner
+
+    runner.require_notebooks(None if notebooks is None else [Path(path) for path in notebooks])

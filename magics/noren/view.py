@@ -15,7 +15,9 @@ from noren_bento.control.snapshot import Snapshot
 from noren_bento.control.snapshot_json import snapshot_to_json
 from noren_bento.release.event import ACTIONS, Action
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent / "release_view"
+PARTS = ("words", "elements", "snapshot", "arms", "sections", "host")
+"""The files of the view's one ES module, in their order: what a notebook loads can import nothing from beside it."""
 
 
 class ReleaseView(Watching, anywidget.AnyWidget):
@@ -25,8 +27,8 @@ class ReleaseView(Watching, anywidget.AnyWidget):
     and what it raises is shown in the view. `more` is that of `Watching.begin_with`.
     """
 
-    _esm = HERE / "release_view.js"
-    _css = HERE / "release_view.css"
+    _esm = "\n".join((HERE / f"{part}.js").read_text(encoding="utf-8") for part in PARTS)
+    _css = HERE / "style.css"
     snapshot = traitlets.Dict().tag(sync=True)
     trouble = traitlets.Unicode().tag(sync=True)
 

@@ -1,4 +1,4 @@
-"""Numbers as words: how a release view writes shares, times and counts. release_view.js writes them the same way."""
+"""Numbers as words: how a release view writes shares, times and counts, the same as release_view/words.js."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from noren.fallback import snapshot_to_html
-from noren.view import HERE
+from noren.view import HERE, ReleaseView
 from noren_bento.control.snapshot import Snapshot
 from noren_bento.control.snapshot_json import snapshot_to_json
 from tests.browser.lab import needs_chromium, picture, start_browser
@@ -72,7 +72,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def show(page: Page, snapshot: Snapshot, *, light: bool = True) -> None:
-    css, source = (HERE.joinpath(f"release_view.{kind}").read_text() for kind in ("css", "js"))
+    css, source = HERE.joinpath("style.css").read_text(), ReleaseView._esm
     page.set_content(HOST % (css, "true" if light else "false", json.dumps(source)))
     page.wait_for_function("() => window.begin")
     put(page, snapshot)

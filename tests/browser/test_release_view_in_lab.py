@@ -49,10 +49,10 @@ FAILING = """
 import sys, time
 sys.path.insert(0, {root!r})
 from noren.show import show_deploy
-from noren.stages import Stages
+from noren.progress import Progress
 from noren_bento.errors import NorenError
 
-stages = Stages(print)
+stages = Progress(print)
 view = show_deploy("None", stages, lambda: None)
 try:
     with stages.running("tag"):

@@ -19,7 +19,7 @@ from noren_bento.control.replay import replay
 from noren_bento.settings import Settings, load_settings
 from noren_bento.targets.inherited import for_service
 from noren_bento.targets.ports import free_port, version_at, wait_ready
-from noren_bento.traffic.envoy_config import Upstream
+from noren_bento.traffic.envoy_config.clusters import Upstream
 from tests.noren_bento.builds import build, numbers
 
 pytestmark = pytest.mark.slow

@@ -23,7 +23,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from noren.ring import Ring
+from noren.stages import Stages
 from noren_bento.errors import NorenError
 from noren_bento.serving.manifest import hash_files, read_manifest, write_manifest
 from noren_bento.serving.predictor import load_predictor
@@ -303,7 +303,7 @@ def test_a_verb_that_is_given_a_version_refuses_files_changed_together_with_thei
     target.relist("model.pkl")
     try:
         with pytest.raises(NorenError, match="are not those that were registered"):
-            getattr(Ring(made["settings"]), verb)("tampered/1")
+            getattr(Stages(made["settings"]), verb)("tampered/1")
     finally:
         shutil.rmtree(folder)
         shutil.copytree(kept, folder)

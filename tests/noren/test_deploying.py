@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from noren.deploying import NAMELESS, Deploying
+from noren.progress import Progress
 from noren.reading import has_ended
-from noren.stages import Stages
 from noren_bento.control.snapshot import Snapshot, StageView
 from noren_bento.errors import ConflictError, NorenError
 from tests.noren.snapshots import BUILDING
 
 
-def deploying(subject: str = "churn", release: Any = None) -> tuple[Deploying, Stages]:
-    stages = Stages(lambda text: None)
+def deploying(subject: str = "churn", release: Any = None) -> tuple[Deploying, Progress]:
+    stages = Progress(lambda text: None)
     return Deploying(subject, stages, lambda: release), stages
 
 

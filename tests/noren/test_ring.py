@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from noren.ring import Ring, Task
+from noren.stages import Stages
 from noren_bento.bento_build.build import Build
 from noren_bento.control.client import ControlClient
 from noren_bento.control.journal import Journal
@@ -33,33 +34,38 @@ APPROVAL = Plan(approval=True)
 SECOND = ModelVersion("m", 2, "d" * 64, Signature((), "classification"))
 
 
-class Prepared(Ring):
-    """A ring whose version m/2 is tagged and built, and whose validation ends with `error`."""
+class PreparedStages(Stages):
+    """Stages whose version m/2 is built, and whose validation ends with `end`."""
 
-    def __init__(
-        self, settings: Settings, error: BaseException | None = None, *, result: Validation | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, end: BaseException | Validation | None) -> None:
         super().__init__(settings)
-        self.error = error
-        self.result = result
+        self.end = end
+
+    def build(self, version: ModelVersion | str) -> Build:
+        return Build(SECOND, "m:2", Path("/bento"), "onnx", "equal", 1)
+
+    def validate_served(self, build: Build, service: Any, notebooks: Any) -> Validation:
+        client, deadline = ControlClient(self._settings), time.monotonic() + 10
+        while client.release("m").state != "built" and time.monotonic() < deadline:
+            time.sleep(0.01)  # the other thread waits for the service now
+        if isinstance(self.end, Validation):
+            return self.end
+        assert self.end is not None
+        raise self.end
+
+
+class Prepared(Ring):
+    """A ring whose version m/2 is tagged."""
+
+    def __init__(self, settings: Settings, end: BaseException | Validation | None = None) -> None:
+        super().__init__(settings)
+        self.stages = PreparedStages(settings, end)
 
     def _tagged(self, task: Task) -> ModelVersion:
         return SECOND
 
     def _opened(self, version: ModelVersion, task: Task) -> Folded:
         return self.client.release("m")
-
-    def build(self, version: ModelVersion | str) -> Build:
-        return Build(SECOND, "m:2", Path("/bento"), "onnx", "equal", 1)
-
-    def _validate(self, build: Build, champion: Path | None, service: Any, notebooks: Any) -> Any:
-        deadline = time.monotonic() + 10
-        while self.client.release("m").state != "built" and time.monotonic() < deadline:
-            time.sleep(0.01)  # the other thread waits for the service now
-        if self.result is not None:
-            return self.result
-        assert self.error is not None
-        raise self.error
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +91,7 @@ def test_a_failed_validation_is_undone_before_anything_else_is_waited_for(
     home: tuple[Settings, Journal], error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings, journal = home
-    monkeypatch.setattr("noren.ring.UNDO_SECONDS", 0.2)
+    monkeypatch.setattr("noren.undo.UNDO_SECONDS", 0.2)
     began = time.monotonic()
     with pytest.raises(type(error)) as raised:
         Prepared(settings, error).deploy(Task("m/2"))
@@ -99,14 +105,14 @@ def test_a_gate_that_closed_before_anything_was_tested_says_why(
     home: tuple[Settings, Journal], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings, journal = home
-    monkeypatch.setattr("noren.ring.UNDO_SECONDS", 0.2)
+    monkeypatch.setattr("noren.undo.UNDO_SECONDS", 0.2)
     monkeypatch.setattr(Prepared, "_address_of", lambda *_: "http://127.0.0.1:1")
     dead = judge_notebook("own", {"cells": []}, digest="d" * 64, interruption="its kernel died")
     result = Validation(
         judge_notebooks([dead]), name_checks([dead]), tmp_path / "report.html", "", 1.0, (dead,)
     )
     with pytest.raises(NorenError, match=r"The gate is closed for m/2: .*its kernel died.*report.html"):
-        Prepared(settings, result=result).deploy(Task("m/2"))
+        Prepared(settings, result).deploy(Task("m/2"))
     assert journal.release("m").requested == "roll back"
 
 
@@ -116,7 +122,7 @@ def test_no_secret_is_in_the_reason_that_the_log_keeps(
 ) -> None:
     settings, _ = home
     monkeypatch.setenv("CHURN_DB_PASSWORD", "correct-horse-1")
-    monkeypatch.setattr("noren.ring.UNDO_SECONDS", 0.2)
+    monkeypatch.setattr("noren.undo.UNDO_SECONDS", 0.2)
     error = NorenError("db at https://ana:pw@db says no to correct-horse-1.")
     with pytest.raises(NorenError, match="correct-horse-1"):  # the user's own cell says what happened
         Prepared(settings, error).deploy(Task("m/2"))
@@ -137,7 +143,7 @@ def test_an_undo_that_is_refused_is_told_below_the_first_error(
         Prepared(settings, NotFoundError("There is no notebook x.ipynb.")).deploy(Task("m/2"))
     assert "m/2 could not be rolled back now: That cannot be done now." in capsys.readouterr().err
 
-    monkeypatch.setattr("noren.ring.in_notebook", lambda: True)
+    monkeypatch.setattr("noren.undo.in_notebook", lambda: True)
     with pytest.raises(NotFoundError) as raised:
         Prepared(settings, NotFoundError("There is no notebook x.ipynb.")).deploy(Task("m/2"))
     shown = raised.value._render_traceback_()

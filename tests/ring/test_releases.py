@@ -167,7 +167,7 @@ def test_a_second_deploy_while_another_process_builds_is_told_what_runs_and_the_
 ) -> None:
     ring = Ring(settings)
     task = serial_task(NAME, 0.125)
-    version = ring.tag(task.model, NAME, train=task.train, test=task.test)
+    version = ring.stages.tag(task.model, NAME, train=task.train, test=task.test)
     first = deploy_elsewhere(settings, NAME, 0.0625)
     try:
         wait_for_stage(first, "build")

@@ -23,7 +23,7 @@ from noren_bento.stores.events import EventStore
 from noren_bento.targets.logs import last_words
 from noren_bento.targets.supervisor import MARK, Program, Supervisor
 from noren_bento.traffic.envoy import Envoy
-from noren_bento.traffic.envoy_config import Listener
+from noren_bento.traffic.envoy_config.bootstrap import Listener
 
 UP_SECONDS = 60.0
 

@@ -17,7 +17,7 @@ from noren_bento.release.evidence import ArmCounts
 from noren_bento.release.release import Release
 from noren_bento.serving.door import token_headers
 from noren_bento.serving.predictor import MODEL_FOLDER, read_replay
-from noren_bento.traffic.envoy_config import Upstream
+from noren_bento.traffic.envoy_config.clusters import Upstream
 
 ROW_SECONDS = 5.0
 # The service leaves what arrives on a second attempt out of its counts; a replay is no traffic either.

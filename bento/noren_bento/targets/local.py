@@ -17,7 +17,7 @@ from noren_bento.settings import Settings
 from noren_bento.targets.logs import last_words
 from noren_bento.targets.ports import free_port, is_taken, serves
 from noren_bento.targets.supervisor import MARK, Program, ProgramState, Supervisor
-from noren_bento.traffic.envoy_config import Upstream
+from noren_bento.traffic.envoy_config.clusters import Upstream
 
 _PREFIX = "version-"
 RETRY_SECONDS = 30.0

@@ -16,9 +16,11 @@ from urllib.parse import urlencode
 from noren_bento.errors import UnreachableError
 from noren_bento.release.evidence import ArmCounts
 from noren_bento.release.route import Route
-from noren_bento.traffic import envoy_config as config
 from noren_bento.traffic.access_log import AccessLog, LogRead
-from noren_bento.traffic.envoy_config import Listener, Upstream
+from noren_bento.traffic.envoy_config.bootstrap import Listener, bootstrap
+from noren_bento.traffic.envoy_config.clusters import Upstream, cluster_name, clusters
+from noren_bento.traffic.envoy_config.resource import Json, discovery_response
+from noren_bento.traffic.envoy_config.routes import route_configuration
 from noren_bento.unix_http import call
 
 
@@ -37,11 +39,11 @@ class Envoy:
         self.folder.mkdir(parents=True, exist_ok=True)
         for name, kind, resources in (
             ("cds.json", "cluster", []),
-            ("rds.json", "route", [config.route_configuration([], {})]),
+            ("rds.json", "route", [route_configuration([], {})]),
         ):
             if not (self.folder / name).exists():
                 self._write_resources(name, kind, resources)
-        self.bootstrap_file.write_text(json.dumps(config.bootstrap(self.listener), indent=1))
+        self.bootstrap_file.write_text(json.dumps(bootstrap(self.listener), indent=1))
         return self.bootstrap_file
 
     def apply(
@@ -57,14 +59,14 @@ class Envoy:
         take them. `draining` are routes that were just replaced; their clusters stay for the requests in flight.
         """
         routes, limit = list(routes), self.listener.max_body_bytes
-        needed = config.clusters(routes, upstreams, max_body_bytes=limit)
-        kept = config.clusters(draining, upstreams, max_body_bytes=limit)
+        needed = clusters(routes, upstreams, max_body_bytes=limit)
+        kept = clusters(draining, upstreams, max_body_bytes=limit)
         wanted = kept | needed
         self._write_resources("cds.json", "cluster", [wanted[name] for name in sorted(wanted)])
         runs = self.is_live()
         if runs:
             self._wait_for_clusters(set(needed))
-        version = self._write_resources("rds.json", "route", [config.route_configuration(routes, upstreams)])
+        version = self._write_resources("rds.json", "route", [route_configuration(routes, upstreams)])
         if runs:
             self._wait_for_routes(version)
 
@@ -89,7 +91,7 @@ class Envoy:
         value = {entry["name"]: int(entry["value"]) for entry in found if "value" in entry}
 
         def total(arm: str) -> ArmCounts:
-            prefix = f"cluster.{config.cluster_name(route, arm)}.upstream_rq_"
+            prefix = f"cluster.{cluster_name(route, arm)}.upstream_rq_"
             return ArmCounts(value.get(f"{prefix}completed", 0), refused=value.get(f"{prefix}4xx", 0))
 
         return total("champion"), total("candidate")
@@ -146,18 +148,18 @@ class Envoy:
             f"Envoy did not take the routes within {seconds:.0f} s and goes on with the ones before. Its log says why."
         )
 
-    def _write_resources(self, name: str, kind: str, resources: list[config.Json]) -> str:
+    def _write_resources(self, name: str, kind: str, resources: list[Json]) -> str:
         """Write what differs from what was written before; return the version that the file has.
 
         The version is a digest of the content: Envoy takes no update, and so no other version, where only that differs.
         """
         version = hashlib.sha256(json.dumps(resources, sort_keys=True).encode()).hexdigest()
         if self._written.get(name) != version:
-            self._write(name, config.discovery_response(kind, resources, version))
+            self._write(name, discovery_response(kind, resources, version))
             self._written[name] = version
         return version
 
-    def _write(self, name: str, document: config.Json) -> None:
+    def _write(self, name: str, document: Json) -> None:
         """Replace by rename: Envoy watches the folder and never sees half a file."""
         temporary = self.folder / f".{name}.new"
         temporary.write_text(json.dumps(document))

@@ -28,7 +28,7 @@ from noren_bento.release.route import Route
 from noren_bento.stores.events import EventStore
 from noren_bento.targets.local import Instance
 from noren_bento.traffic.access_log import Failure, LogRead
-from noren_bento.traffic.envoy_config import Upstream
+from noren_bento.traffic.envoy_config.clusters import Upstream
 from tests.noren_bento.release.log import VALIDATED
 
 ME = ev.Caller(os.getpid(), psutil.Process().create_time())

@@ -18,7 +18,8 @@ import httpx
 from noren_bento.release.route import Route
 from noren_bento.targets.ports import free_port
 from noren_bento.traffic.envoy import Envoy
-from noren_bento.traffic.envoy_config import Listener, Upstream
+from noren_bento.traffic.envoy_config.bootstrap import Listener
+from noren_bento.traffic.envoy_config.clusters import Upstream
 
 HANG_SECONDS = 1.5
 """Longer than the deadlines of the tests that let a service hang, shorter than that of a bulk body."""

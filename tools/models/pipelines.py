@@ -1,4 +1,4 @@
-"""Models for `tools/ladder.py`: pipelines of every usual transformer, and the known traps."""
+"""Pipelines of every usual transformer, and the known traps."""
 
 from __future__ import annotations
 
@@ -28,13 +28,10 @@ from sklearn import preprocessing as pre
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import make_classification
 
+from models.case import logistic
+
 ROWS = 300
 Fitted = tuple[Any, pd.DataFrame, Any]
-
-
-def logistic() -> Any:
-    """The head of most pipelines."""
-    return linear_model.LogisticRegression(max_iter=500)
 
 
 def forest() -> Any:
