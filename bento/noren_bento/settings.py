@@ -38,7 +38,8 @@ class Settings:
     max_bytes: int = 500_000_000
     """Production requirement: largest size of the built model."""
     max_memory: int = 2_000_000_000
-    """Production requirement: most bytes of memory that a process takes while it predicts."""
+    """Production requirement: most bytes of memory that a process takes while it predicts; a worker with more is
+    replaced."""
     min_score: float = 0.5
     """Validation: lowest test score (balanced accuracy or R²) that may be released."""
     psi_limit: float = 0.1

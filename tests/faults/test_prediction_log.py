@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 from noren_bento.bento_build.build import Build
 from noren_bento.serving.log.writer import FLUSH_SECONDS
-from noren_bento.serving.watch import INTERVAL_SECONDS
+from noren_bento.serving.watch import FLUSH_SECONDS as TALLY_SECONDS
 from noren_bento.settings import Settings, load_settings
 from tests.faults.logged_service import ROW, Clients, Service, logged_ids, logging_service
 from tests.noren_bento.builds import build, numbers
@@ -25,7 +25,7 @@ from tests.noren_bento.targets.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-WINDOW_SECONDS = FLUSH_SECONDS + INTERVAL_SECONDS
+WINDOW_SECONDS = FLUSH_SECONDS + TALLY_SECONDS
 SLACK_SECONDS = 1.0
 """For the writing itself, and for a machine on which threads wait for their turn."""
 

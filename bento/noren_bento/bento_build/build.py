@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from noren_bento.bento_build.closure import ROOT, find_closure
+from noren_bento.bento_build.digest import MEASURED, digest_bento
 from noren_bento.bento_build.package import Order, Packer
 from noren_bento.bento_build.requirements import ENGINES, SERVING, pin_requirements
 from noren_bento.bento_build.tag import tag_of
@@ -73,6 +74,8 @@ class Build:
     """One sentence: why this runtime."""
     bytes: int
     """Size of the bento's folder."""
+    digest: str = ""
+    """SHA-256 (hex) of what is in it, as `digest_bento` says."""
     speedup: float | None = None
     """How many times faster one row is answered than by the original; None where that is what answers."""
 
@@ -102,8 +105,9 @@ def build_bento(files: VersionFiles, *, settings: Settings, progress: Progress |
         packer = Packer(Path(work) / "home")
         try:
             source = Path(work) / "source"
-            manifest = _write_model(files, version, source / "model", say)
+            manifest, speedup = _write_model(files, version, source / "model", say)
             _write_code(source)
+            (source / Path(MEASURED).name).write_bytes(msgspec.json.encode({"speedup": speedup}))
             say("packing the bento")
             packed = packer.pack(_order(version, tag, manifest, source))
         finally:
@@ -112,7 +116,9 @@ def build_bento(files: VersionFiles, *, settings: Settings, progress: Progress |
     return _read_build(version, tag, path)
 
 
-def _write_model(files: VersionFiles, version: ModelVersion, folder: Path, say: Progress) -> Manifest:
+def _write_model(
+    files: VersionFiles, version: ModelVersion, folder: Path, say: Progress
+) -> tuple[Manifest, float | None]:
     folder.mkdir(parents=True)
     say("compiling the model")
     reference, modules = files.reference(), files.modules()
@@ -132,7 +138,7 @@ def _write_model(files: VersionFiles, version: ModelVersion, folder: Path, say: 
     (folder / REPLAY).write_bytes(msgspec.json.encode({"rows": rows}))
     manifest = _manifest(version, compiled, serialisation, hash_files(folder))
     write_manifest(folder, manifest)
-    return manifest
+    return manifest, compiled.speedup
 
 
 def _manifest(
@@ -146,7 +152,6 @@ def _manifest(
         serialisation=serialisation if compiled.runtime in WITH_MODEL else None,
         missing_text=compiled.missing_text,
         closed=compiled.closed,
-        speedup=compiled.speedup,
     )
 
 
@@ -193,4 +198,11 @@ def _read_build(version: ModelVersion, tag: str, path: Path) -> Build:
             "If the model store was replaced, remove the folder and build again."
         )
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    return Build(version, tag, path, manifest.runtime, manifest.because, size, manifest.speedup)
+    return Build(
+        version, tag, path, manifest.runtime, manifest.because, size, digest_bento(path), _read_speedup(path)
+    )
+
+
+def _read_speedup(path: Path) -> float | None:
+    measured = path / MEASURED
+    return msgspec.json.decode(measured.read_bytes())["speedup"] if measured.is_file() else None

@@ -85,7 +85,7 @@ def main() -> None:
         version=order.number,
         labels=order.labels,
         build_ctx=order.source,
-        include=["service.py", "noren_bento/**", "model/**"],
+        include=["service.py", "measured.json", "noren_bento/**", "model/**"],
         python={"packages": list(order.requirements), "lock_packages": False},
     )
     sys.stdout.write("\n" + json.dumps({"path": bento.path}) + "\n")

@@ -63,7 +63,10 @@ def convert(model: Any, signature: Signature, form: Form) -> bytes:
     portable = make_portable(model, signature)
     options = {id(portable): {"zipmap": False}} if signature.task == "classification" else None
     with _plain_attributes():
-        graph = convert_sklearn(portable, initial_types=_input_types(signature, form), options=options)
+        # With a name of its own choice the converter would make other bytes each time.
+        graph = convert_sklearn(
+            portable, "model", initial_types=_input_types(signature, form), options=options
+        )
     restore_missing_codes(graph.graph, model)
     parts = list(parts_of(model))
     restore_missing(graph, parts)

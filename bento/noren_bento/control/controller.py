@@ -185,7 +185,9 @@ class Controller:
 
     def _look_for_drift(self, now: float) -> None:
         wanted = desired_versions(self.journal.releases(), now)
-        bentos = {v: Path(wanted[v]) for v, one in self.plane.instances.items() if one.ready and v in wanted}
+        bentos = {
+            v: Path(wanted[v].path) for v, one in self.plane.instances.items() if one.ready and v in wanted
+        }
         for drift in self.watch.look(bentos, now):
             mine = [r for r in self.journal.releases() if r.candidate == drift.version and r.epoch]
             if mine:

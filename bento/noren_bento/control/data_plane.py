@@ -17,8 +17,8 @@ from noren_bento.traffic.envoy import Envoy
 class Target(Protocol):
     """Where versions run. The local one is `targets/local.py`."""
 
-    def ensure(self, version: str, bento_path: Path) -> None:
-        """Make sure that this version's service runs."""
+    def ensure(self, version: str, bento_path: Path, digest: str = "") -> None:
+        """Make sure that this version's service runs, from a bento that has this digest."""
 
     def retire(self, version: str) -> None:
         """Begin to end this version's service."""
@@ -76,10 +76,10 @@ class DataPlane:
 
     def _follow_services(self, releases: Sequence[Release], now: float) -> None:
         wanted = desired_versions(releases, now)
-        for version, path in wanted.items():
+        for version, bento in wanted.items():
             instance = self.instances.get(version)
             if instance is None or not instance.known:
-                self._target.ensure(version, Path(path))
+                self._target.ensure(version, Path(bento.path), bento.digest)
         for version in self.instances:
             if version not in wanted:
                 self._target.retire(version)

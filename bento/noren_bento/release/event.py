@@ -58,9 +58,11 @@ class Built:
     path: str
     """The bento's folder."""
     runtime: str
-    """What answers: `onnx` or `sklearn`."""
+    """What answers: `exact`, `onnx`, `arrays` or `sklearn`."""
     because: str
     """Why this runtime, in one sentence."""
+    digest: str = ""
+    """SHA-256 (hex) of the bento's files: nothing else is ever started for this version."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class Release:
     state: State = State.OPENED
     seq: int = 0
     bento_path: str = ""
+    bento_digest: str = ""
     runtime: str = ""
     report: str = ""
     checks: tuple[Verdict, ...] = ()
@@ -176,7 +177,13 @@ def apply(release: Release, event: Event) -> Release:
     after = replace(release, seq=event.seq, because=event.why)
     match body:
         case ev.Built():
-            return replace(after, state=State.BUILT, bento_path=body.path, runtime=body.runtime)
+            return replace(
+                after,
+                state=State.BUILT,
+                bento_path=body.path,
+                bento_digest=body.digest,
+                runtime=body.runtime,
+            )
         case ev.Validated():
             # A gate that did not pass leaves the release where it was: only its roll back may follow.
             state = State.VALIDATED if body.outcome is Outcome.PASS else release.state

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import resource
 import time
 import zlib
 from pathlib import Path
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from noren_bento.errors import NorenError
 from noren_bento.profile.profile import Counts, profile_to_json
 from noren_bento.profile.window import Layout
+from noren_bento.serving.memory import peak_memory
 
 MAGIC = 0x4E4F52454E0001
 HEADER = 8
@@ -76,15 +76,6 @@ def read_peak(folder: Path) -> int:
     """Most bytes of memory that any one worker has had, ended ones included; 0 where there is none yet."""
     sizes = [_read_header(path)[PEAK] for path in folder.glob(f"*{SUFFIX}")]
     return int(max(sizes, default=0))
-
-
-def peak_memory() -> int:
-    """Most bytes of resident memory that this process has had: proc(5)'s VmHWM, or what getrusage says elsewhere."""
-    try:
-        status = Path("/proc/self/status").read_text()
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS counts bytes
-    return next(1024 * int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
 def _read_header(path: Path) -> NDArray[np.int64]:

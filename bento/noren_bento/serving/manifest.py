@@ -40,7 +40,6 @@ class Manifest:
     """What a graph is given for missing text, since ONNX strings cannot be missing."""
     closed: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Text columns on which the model raises for a value that it has not seen, with the values it takes."""
-    speedup: float | None = None
     format: int = FORMAT
 
 

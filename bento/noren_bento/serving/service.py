@@ -28,6 +28,7 @@ WORKERS = "NOREN_WORKERS"
 COUNTS = "NOREN_COUNTS"
 FEEDBACK = "NOREN_FEEDBACK"
 MAX_BODY_BYTES = "NOREN_MAX_BODY_BYTES"
+MAX_MEMORY = "NOREN_MAX_MEMORY"
 
 logger = logging.getLogger("noren.serving")
 
@@ -69,7 +70,7 @@ def _make_class(folder: Path, signature: Signature, slot: Slot) -> type:
 
         def __init__(self) -> None:
             slot.worker = _open_worker(folder, master)
-            self._ending = start_watch(slot.worker, master)
+            self._ending = start_watch(slot.worker, master, max_memory=int(os.environ.get(MAX_MEMORY, "0")))
             gc.collect()
             gc.freeze()  # what was imported stays: no collection during a request has to walk it again
 

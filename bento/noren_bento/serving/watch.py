@@ -1,6 +1,7 @@
-"""Watch: one thread a worker that flushes its counts and ends it when its parent is gone or a prediction never ends.
+"""Watch: one thread a worker that flushes its counts, and ends it when it is of no use any more.
 
-It lives outside the event loop, so that what blocks the loop does not stop it.
+That is when its parent is gone, when a prediction never ends, and when it has more memory than it may. The thread lives
+outside the event loop, so that what blocks the loop does not stop it; BentoML starts another worker.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ import threading
 import time
 from typing import NoReturn
 
+from noren_bento.serving.memory import resident_memory
 from noren_bento.serving.worker import Worker
 
-INTERVAL_SECONDS = 0.25
+LOOK_SECONDS = 0.05
+"""Short, since a prediction that eats memory takes gigabytes a second."""
+FLUSH_SECONDS = 0.25
 STUCK_SECONDS = 40.0
 """A prediction that runs longer than this never ends: BentoML answered 504 at 30 s, but its thread burns on."""
 GRACE_SECONDS = 5.0
@@ -45,28 +49,47 @@ def end_master(master: int, reason: str) -> NoReturn:
     os._exit(1)
 
 
-def start_watch(worker: Worker, master: int | None) -> threading.Event:
-    """Start the thread; setting the returned event tells it that the service is shutting down."""
+def start_watch(worker: Worker, master: int | None, *, max_memory: int = 0) -> threading.Event:
+    """Start the thread; setting the returned event tells it that the service is shutting down.
+
+    `max_memory` is the most bytes of resident memory that this process may have; 0 for any.
+    """
     ending = threading.Event()
     parent = os.getppid() if master is None else master
-    threading.Thread(target=_watch, args=(worker, ending, parent), name="watch", daemon=True).start()
+    watch = threading.Thread(
+        target=_watch, args=(worker, ending, parent, max_memory), name="watch", daemon=True
+    )
+    watch.start()
     return ending
 
 
-def _watch(worker: Worker, ending: threading.Event, parent: int) -> None:
-    while not ending.wait(INTERVAL_SECONDS):
-        worker.tally.flush()
+def _watch(worker: Worker, ending: threading.Event, parent: int, max_memory: int) -> None:
+    flushed = time.monotonic()
+    while not ending.wait(LOOK_SECONDS):
+        now = time.monotonic()
+        if now - flushed >= FLUSH_SECONDS:
+            flushed = now
+            worker.tally.flush()
         if os.getppid() != parent:
             logger.error("the parent process is gone; this worker ends")
             os.kill(os.getpid(), signal.SIGTERM)
             ending.wait(GRACE_SECONDS)
             break
-        began = min(worker.running.copy().values(), default=None)
-        if began is not None and time.monotonic() - began > STUCK_SECONDS:
-            logger.error("a prediction did not end within %.0f s; this worker is replaced", STUCK_SECONDS)
+        if trouble := _find_trouble(worker, now, max_memory):
+            logger.error("%s; this worker is replaced", trouble)
             break
     else:
         # The service is closing: a prediction that still runs would keep the process from ending.
         time.sleep(GRACE_SECONDS)
     worker.close()
     os._exit(1)
+
+
+def _find_trouble(worker: Worker, now: float, max_memory: int) -> str:
+    """Why this worker must end; empty while it need not."""
+    began = min(worker.running.copy().values(), default=now)
+    if now - began > STUCK_SECONDS:
+        return f"a prediction did not end within {STUCK_SECONDS:.0f} s"
+    if max_memory and (taken := resident_memory()) > max_memory:
+        return f"it has {taken / 1e6:,.0f} MB of memory and may have {max_memory / 1e6:,.0f} MB (max_memory)"
+    return ""

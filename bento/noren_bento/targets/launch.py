@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from noren_bento.bento_build.digest import require_bento
 from noren_bento.bento_build.environment import prepare_environment, python_of
 from noren_bento.errors import NorenError
 from noren_bento.serving.image import ENVIRONMENT
@@ -43,6 +44,7 @@ def serve_command(
     workers: int,
     state: Path,
     max_body_bytes: int,
+    max_memory: int = 0,
     environ: Mapping[str, str],
     log: LogSettings | None = None,
     feedback: Path | None = None,
@@ -50,7 +52,8 @@ def serve_command(
     """Return the command that serves a bento on this loopback port, with its state (home, counts) in a folder.
 
     Of `environ`, the caller's variables, the service gets those that it needs and no secret. Without `log` it logs no
-    predictions; without `feedback` labels are kept with its state.
+    predictions; without `feedback` labels are kept with its state. A worker that comes to have more than `max_memory`
+    bytes is replaced; 0 is for any.
     """
     argv = (
         *(str(python), "-m", "bentoml", "serve", str(bento_path.absolute())),
@@ -66,6 +69,7 @@ def serve_command(
             "NOREN_COUNTS": str(state / "counts"),
             "NOREN_WORKERS": str(workers),
             "NOREN_MAX_BODY_BYTES": str(max_body_bytes),
+            "NOREN_MAX_MEMORY": str(max_memory),
             "PYTHONUNBUFFERED": "1",
         }
         | ({} if log is None else log_environment(log))
@@ -82,6 +86,7 @@ def prepare_command(
     state: Path,
     settings: Settings,
     environ: Mapping[str, str],
+    max_memory: int = 0,
     log: LogSettings | None = None,
     feedback: Path | None = None,
 ) -> ServeCommand:
@@ -96,6 +101,7 @@ def prepare_command(
         workers=workers,
         state=state,
         max_body_bytes=settings.max_body_bytes,
+        max_memory=max_memory,
         environ=environ,
         log=log,
         feedback=feedback,
@@ -124,11 +130,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--log", type=Path, help="folder of the version's prediction log; without it there is none"
     )
+    parser.add_argument("--digest", help="what the bento must be; without it, whatever it is")
     parser.add_argument("--feedback", type=Path, help="file of the model's labels")
     given = parser.parse_args(arguments)
     for name in os.environ.keys() - for_launch(os.environ).keys():
         del os.environ[name]
     try:
+        if given.digest:
+            require_bento(given.bento, given.digest)
         settings = load_settings()
         command = prepare_command(
             given.bento,
@@ -137,6 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             state=given.state.absolute(),
             settings=settings,
             environ=os.environ,
+            max_memory=settings.max_memory,
             log=None if given.log is None else log_settings_of(given.log, settings),
             feedback=given.feedback and given.feedback.absolute(),
         )

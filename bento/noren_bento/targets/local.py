@@ -65,8 +65,10 @@ class LocalTarget:
         self._retry_seconds = retry_seconds
         self._starts: dict[str, _Starts] = {}
 
-    def ensure(self, version: str, bento_path: Path) -> None:
+    def ensure(self, version: str, bento_path: Path, digest: str = "") -> None:
         """Make sure that this version's service runs; returns at once, `instances` says what came of it.
+
+        With a digest nothing is started but the bento that has it.
 
         A port is chosen once and kept across restarts, unless another program has taken it since. A service on which
         supervisord gave up is started anew after `retry_seconds`.
@@ -76,7 +78,7 @@ class LocalTarget:
         port = _port(kept) if kept is not None else free_port()
         if (state is None or state.state in _DOWN) and is_taken(port):
             port = free_port()
-        program = self._program(version, bento_path, port)
+        program = self._program(version, bento_path, digest, port)
         if program != kept or self._is_due(state, port):
             self.home.version_folder(version).mkdir(parents=True, exist_ok=True)
             self.supervisor.add(program)
@@ -102,10 +104,11 @@ class LocalTarget:
         """What the version's workers counted since its first start: one vector in the profile's layout."""
         return read_counts(self.home.version_folder(version) / "counts", layout)
 
-    def _program(self, version: str, bento_path: Path, port: int) -> Program:
+    def _program(self, version: str, bento_path: Path, digest: str, port: int) -> Program:
         folder = self.home.version_folder(version)
         launch = ("-m", "noren_bento.targets.launch", str(bento_path), "--port", str(port))
         options = ("--workers", str(self.home.settings.workers), "--state", str(folder))
+        known = ("--digest", digest) if digest else ()
         name = version.partition("/")[0]
         log = ("--log", str(self.home.predictions / version), "--feedback", str(self.home.feedback(name)))
         environment = (
@@ -113,13 +116,14 @@ class LocalTarget:
             ("NOREN_HOME", str(self.home.path)),
             ("NOREN_ENVIRONMENTS", str(self.home.settings.environments)),
             ("NOREN_MAX_BODY_BYTES", str(self.home.settings.max_body_bytes)),
+            ("NOREN_MAX_MEMORY", str(self.home.settings.max_memory)),
             *_log_variables(self.home.settings),
             (_VERSION, version),
             (_PORT, str(port)),
         )
         return Program(
             name=_name(version),
-            command=(sys.executable, *launch, *options, *log),
+            command=(sys.executable, *launch, *options, *known, *log),
             log=folder / "service.log",
             environment=environment,
             start_retries=START_RETRIES,

@@ -26,12 +26,15 @@ END_SECONDS = 8.0
 
 
 @contextmanager
-def serving(bento_path: Path, *, settings: Settings, workers: int | None = None) -> Iterator[str]:
+def serving(
+    bento_path: Path, *, settings: Settings, workers: int | None = None, max_memory: int = 0
+) -> Iterator[str]:
     """Serve a bento on a free loopback port while the block runs; yields its base URL.
 
     The service has a session of its own, so that no signal of Jupyter's reaches it, and is gone afterwards with all
     that it wrote; where this process is killed before, `noren down` and the next start end it. Raises NorenError with
-    its last words when it does not become ready.
+    its last words when it does not become ready. No worker is ended for its memory unless `max_memory` says at how many
+    bytes: a validation is to measure it.
     """
     with tempfile.TemporaryDirectory(prefix="noren-serving-") as work:
         state, port = Path(work), free_port()
@@ -43,6 +46,7 @@ def serving(bento_path: Path, *, settings: Settings, workers: int | None = None)
             state=state,
             settings=settings,
             environ=for_passing_service(os.environ),
+            max_memory=max_memory,
         )
         marks = {MARK: Home(settings).mark, CALLER: this_caller()}
         log = state / "service.log"

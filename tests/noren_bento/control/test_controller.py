@@ -71,7 +71,7 @@ class World:
         self.write()
         self.routes = {route.name: route for route in routes}
 
-    def ensure(self, version: str, bento_path: Path) -> None:
+    def ensure(self, version: str, bento_path: Path, digest: str = "") -> None:
         self.write()
         self.running[version] = Instance(Upstream(version, "127.0.0.1", 1), ready=True)
 

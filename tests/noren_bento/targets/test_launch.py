@@ -13,7 +13,7 @@ import pytest
 from noren_bento.bento_build.build import Build
 from noren_bento.serving.log.settings import read_log_settings
 from noren_bento.settings import Settings, load_settings
-from noren_bento.targets.launch import KEEP_ALIVE_SECONDS, log_settings_of, serve_command
+from noren_bento.targets.launch import KEEP_ALIVE_SECONDS, log_settings_of, main, serve_command
 from noren_bento.targets.ports import answers_ready, free_port, wait_ready
 from tests.noren_bento.targets.waiting import until
 
@@ -64,6 +64,17 @@ def test_the_service_gets_the_homes_settings_of_its_prediction_log(tmp_path: Pat
     )
     assert read_log_settings(command.environment) == log
     assert (log.share, log.drop, log.hashed) == (0.25, ("email", "phone"), ("a,b",))
+
+
+def test_another_bento_than_the_one_that_was_validated_is_not_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bento").mkdir()
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    with pytest.raises(
+        SystemExit, match=r"is not the bento that was built and validated.*Nothing of it was started"
+    ):
+        main([str(tmp_path / "bento"), "--port", "1", "--state", str(tmp_path), "--digest", "d" * 64])
 
 
 def launch(build: Build, settings: Settings, state: Path, port: int) -> subprocess.Popen[bytes]:

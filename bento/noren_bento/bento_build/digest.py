@@ -1,0 +1,61 @@
+"""Digest: what a bento is, in one number that the release's log keeps and each start is held against.
+
+It is over the SHA-256 of every file: code, model, requirements, BentoML's own. Left out is only what differs from build
+to build of the same version: the moment of the build, and how fast the model was found to be. So the same input has the
+same digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from noren_bento.errors import NorenError
+from noren_bento.serving.manifest import hash_file
+
+BENTO = "bento.yaml"
+MEASURED = "src/measured.json"
+
+
+def digest_bento(path: Path) -> str:
+    """SHA-256 (hex) over the names and contents of a bento's files.
+
+    Compiled Python, which a service that runs leaves beside its code, is left out.
+    """
+    whole = hashlib.sha256()
+    for file in sorted(path.rglob("*")):
+        name = file.relative_to(path).as_posix()
+        if file.is_file() and name != MEASURED and "__pycache__" not in file.parts:
+            content = _hash_without_moment(file) if name == BENTO else hash_file(file)
+            whole.update(f"{content}  {name}\n".encode())
+    return whole.hexdigest()
+
+
+def require_bento(path: Path, digest: str) -> None:
+    """Raise NorenError where the bento is not the one that has this digest.
+
+    Compiled Python goes first: it is trusted by its time stamp alone, and is made again in a moment.
+    """
+    if not path.is_dir():
+        raise NorenError(
+            f"{path} is gone: the bento of a released version. Restore it, or build the version again."
+        )
+    for cache in path.rglob("__pycache__"):
+        shutil.rmtree(cache)
+    found = digest_bento(path)
+    if found != digest:
+        raise NorenError(
+            f"{path} is not the bento that was built and validated: its digest is {found[:12]}, not {digest[:12]}. "
+            "Nothing of it was started. Restore it from a copy, or remove the folder and deploy the version again."
+        )
+
+
+def _hash_without_moment(file: Path) -> str:
+    return hashlib.sha256(b"".join(_lasting_lines(file))).hexdigest()
+
+
+def _lasting_lines(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as lines:
+        yield from (line for line in lines if not line.startswith(b"creation_time:"))

@@ -1,0 +1,187 @@
+"""FAULTS 13 and 14 against a service itself: a prediction that never ends, and one that eats memory."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from noren_bento.serving.watch import STUCK_SECONDS
+from noren_bento.settings import Settings, load_settings
+from noren_bento.targets.temporary import serving
+from tests.noren_bento.builds import build, numbers
+
+pytestmark = pytest.mark.slow
+MODULE = '''
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+
+class Hungry(ClassifierMixin, BaseEstimator):
+    """On one number it spins for ever, on another it fills memory until there is none."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.n_features_in_, self.feature_names_in_ = X.shape[1], np.array(list(X.columns), dtype=object)
+        return self
+
+    def predict(self, X):
+        first = float(np.asarray(X)[0, 0])
+        while first == 12345.5:
+            pass
+        held = []
+        while first == 54321.5:
+            held.append(np.ones(4_000_000))
+        return np.zeros(len(X), dtype=int)
+'''
+LIMIT = 1_000_000_000
+ROW = {f"n{place}": 0.5 for place in range(4)}
+SPINS = ROW | {"n0": 12345.5}
+EATS = ROW | {"n0": 54321.5}
+
+
+@pytest.fixture(scope="module")
+def build_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    home = tmp_path_factory.mktemp("home")
+    return load_settings(
+        {"home": str(home), "environments": os.environ["NOREN_ENVIRONMENTS"]}, environ={}, folder=Path("/")
+    )
+
+
+@pytest.fixture(scope="module")
+def bento(build_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("modules")
+    module = folder / "hungry_model.py"
+    module.write_text(MODULE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        from hungry_model import Hungry  # type: ignore[import-not-found]
+
+        X, y = numbers()
+        return build(Hungry().fit(X, y), "hungry", (X, y), build_settings, (module,)).path
+
+
+def ask(url: str, row: dict[str, float]) -> int:
+    """The status; 0 where the connection broke."""
+    try:
+        return httpx.post(f"{url}/predict", json={"rows": [row]}, timeout=60).status_code
+    except httpx.TransportError:
+        return 0
+
+
+def workers_of(url: str) -> list[psutil.Process]:
+    port = url.rpartition(":")[2]
+    masters = [
+        one
+        for one in psutil.process_iter(["cmdline"])
+        if f"--port {port}" in " ".join(one.info["cmdline"] or [])
+    ]
+    return [child for one in masters for child in one.children(recursive=True)]
+
+
+class Callers:
+    """Good requests, one after the other from each of four clients, while a block runs."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.statuses: list[int] = []
+
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        ended = threading.Event()
+
+        def call() -> None:
+            while not ended.is_set():
+                self.statuses.append(ask(self.url, ROW))
+                time.sleep(0.01)
+
+        threads = [threading.Thread(target=call) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            for thread in threads:
+                thread.join()
+
+    @property
+    def lost(self) -> int:
+        return sum(status != 200 for status in self.statuses)
+
+
+def wait_until(done: Any, seconds: float) -> float:
+    began = time.monotonic()
+    while not done():
+        assert time.monotonic() - began < seconds, "waited in vain"
+        time.sleep(0.1)
+    return time.monotonic() - began
+
+
+def test_a_worker_that_eats_memory_ends_at_its_limit_and_the_other_serves(
+    bento: Path, build_settings: Settings
+) -> None:
+    with serving(bento, settings=build_settings, workers=2, max_memory=LIMIT) as url:
+        before = {one.pid for one in workers_of(url)}
+        callers = Callers(url)
+        most = 0
+        ended = threading.Event()
+
+        def measure() -> None:
+            nonlocal most
+            while not ended.wait(0.01):
+                for one in workers_of(url):
+                    try:
+                        most = max(most, one.memory_info().rss)
+                    except psutil.Error:
+                        continue
+
+        measuring = threading.Thread(target=measure)
+        measuring.start()
+        began = time.monotonic()
+        with callers.calling():
+            answer = ask(url, EATS)
+            gone = time.monotonic() - began
+            recovered = wait_until(lambda: len({one.pid for one in workers_of(url)} - before) > 0, 30)
+            time.sleep(1)
+        ended.set()
+        measuring.join()
+        print(
+            f"ended after {gone:.2f} s at {most / 1e6:,.0f} MB, another worker after {recovered:.1f} s more; "
+            f"{callers.lost} of {len(callers.statuses)} other requests cut off"
+        )
+        assert answer in (0, 502), "its own request cannot be answered"
+        assert most < 2.5 * LIMIT
+        assert callers.lost <= 4, (
+            "at most what each client had on its way; behind Envoy those are tried again"
+        )
+        assert ask(url, ROW) == 200
+
+
+@pytest.mark.soak
+def test_a_worker_whose_prediction_never_ends_is_replaced(bento: Path, build_settings: Settings) -> None:
+    with serving(bento, settings=build_settings, workers=2) as url:
+        before = {one.pid for one in workers_of(url)}
+        callers = Callers(url)
+        began = time.monotonic()
+        with callers.calling():
+            spinning = threading.Thread(target=ask, args=(url, SPINS))
+            spinning.start()
+            taken = wait_until(
+                lambda: len({one.pid for one in workers_of(url)} - before) > 0, STUCK_SECONDS + 30
+            )
+            spinning.join()
+        print(
+            f"replaced after {taken:.1f} s; {callers.lost} of {len(callers.statuses)} other requests were not answered"
+        )
+        assert time.monotonic() - began < STUCK_SECONDS + 30
+        assert callers.lost <= 4
+        assert ask(url, ROW) == 200
