@@ -10,9 +10,15 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from noren_bento.serving.answers import Answers
 from noren_bento.serving.columns import Columns, MatrixColumns
+
+LARGE = 4_096
+"""Rows of a batch that is worth encoding by itself: to join it would only copy it."""
+BULK = 64
+"""Rows a request from which on matrices are turned one by one, while they are in the cache."""
 
 
 class Seen(msgspec.Struct, frozen=True, gc=False):
@@ -75,11 +81,12 @@ def _group_by_kinds(seen: Sequence[Seen]) -> list[list[Seen]]:
 
 
 def join_batches(batches: Sequence[Batch]) -> list[Batch]:
-    """Join batches as far as their arrays have the same types, so that they are encoded together."""
+    """Join small batches as far as their arrays have the same types, so that they are encoded together."""
     groups: dict[object, list[Batch]] = defaultdict(list)
+    joined = [batch for batch in batches if batch.rows >= LARGE]
     for batch in batches:
-        groups[isinstance(batch.columns, MatrixColumns)].append(batch)
-    joined: list[Batch] = []
+        if batch.rows < LARGE:
+            groups[isinstance(batch.columns, MatrixColumns)].append(batch)
     for group in groups.values():
         try:
             joined.append(
@@ -118,6 +125,20 @@ def _join_answers(parts: Sequence[Answers], casting: Any) -> Answers:
 def _join_columns(parts: Sequence[Columns], casting: Any) -> Columns:
     first = parts[0]
     if isinstance(first, MatrixColumns):
-        matrices = [part.matrix for part in parts if isinstance(part, MatrixColumns)]
-        return MatrixColumns(first.names, np.concatenate(matrices))
+        return MatrixColumns(
+            first.names, _join_matrices([part.matrix for part in parts if isinstance(part, MatrixColumns)])
+        )
     return {name: np.concatenate([part[name] for part in parts], casting=casting) for name in first}
+
+
+def _join_matrices(parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Join matrices, each column in one piece: what counts and logs takes one column after the other."""
+    rows, columns = sum(len(part) for part in parts), parts[0].shape[1]
+    if rows < BULK * len(parts):
+        return np.asfortranarray(np.concatenate(parts))
+    turned = np.empty((columns, rows))
+    at = 0
+    for part in parts:
+        turned[:, at : at + len(part)] = part.T
+        at += len(part)
+    return turned.T

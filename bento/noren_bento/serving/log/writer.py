@@ -27,6 +27,8 @@ from noren_bento.serving.log.table import KEYS, PARTITION, Table
 
 FLUSH_SECONDS = 1.5
 """With the quarter of a second between two flushes of the tally: a killed worker loses less than two seconds."""
+MANY_CELLS = 500_000
+"""Values (rows times columns) that are enough to be written: each copy on the way to the file takes as much memory."""
 MAX_CELLS = 4_000_000
 """Values (rows times columns) that may wait for a slow disk: 32 MB where they are numbers."""
 CLOSE_SECONDS = 3.0
@@ -65,7 +67,9 @@ class PredictionLog:
         self._day = -1
         self._failing = False
         self._flushing = threading.Lock()
-        self._ending = threading.Event()
+        self._ending = False
+        self._due = threading.Event()
+        """Set when there is enough to write, or all is to end."""
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
 
@@ -78,6 +82,8 @@ class PredictionLog:
             else:
                 self._cells += cells
                 self._queue.append(batch)
+        if self._cells > MANY_CELLS:
+            self._due.set()
 
     def flush(self) -> None:
         """Write what is in the queue, and tell what came of it."""
@@ -101,17 +107,24 @@ class PredictionLog:
 
     def close(self) -> None:
         """Write the last rows; a disk that does not answer is not waited for."""
-        self._ending.set()
+        self._ending = True
+        self._due.set()
         self._thread.join(CLOSE_SECONDS)
         if not self._thread.is_alive():
             self.flush()  # what came after the thread's own last
             self._keeper.close()
 
     def _run(self) -> None:
-        while not self._ending.wait(FLUSH_SECONDS):
+        while not self._wait():
             self._attempt(self.flush)
             self._attempt(self._keeper.keep)
         self._attempt(self.flush)
+
+    def _wait(self) -> bool:
+        """Wait until there is something to do; says whether all is to end."""
+        self._due.wait(FLUSH_SECONDS)
+        self._due.clear()
+        return self._ending
 
     def _attempt(self, step: Callable[[], None]) -> None:
         """The thread must not end because a folder is gone."""
