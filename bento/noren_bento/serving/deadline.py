@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 LOOKS = 4
 """So often within a deadline is looked: a task waits a quarter longer at most."""
@@ -19,8 +22,22 @@ class Deadline:
         self._over: set[asyncio.Task[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self) -> asyncio.Task[Any]:
-        """Watch the running task until `end`."""
+    async def hold(self, awaited: Awaitable[T]) -> T:
+        """Return what is awaited; raises TimeoutError where it takes too long."""
+        task = self._begin()
+        over = False
+        try:
+            return await awaited
+        except asyncio.CancelledError:
+            over = self._end(task)
+            if not over:
+                raise
+            raise TimeoutError from None
+        finally:
+            if not over:
+                self._end(task)
+
+    def _begin(self) -> asyncio.Task[Any]:
         task = asyncio.current_task()
         assert task is not None, "only called from a coroutine that runs"
         loop = task.get_loop()
@@ -29,7 +46,7 @@ class Deadline:
             self._timer = loop.call_later(self.seconds / LOOKS, self._look, loop)
         return task
 
-    def end(self, task: asyncio.Task[Any]) -> bool:
+    def _end(self, task: asyncio.Task[Any]) -> bool:
         """Watch it no more; returns whether it was cancelled because its time was over."""
         self._began.pop(task, None)
         if task not in self._over:

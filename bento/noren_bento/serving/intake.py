@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -13,7 +12,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 
 BODY_SECONDS = 10.0
-"""A body must be here this long after its headers; well below the time in which BentoML answers 504."""
+"""A body must be here this long after its headers; well below ANSWER_SECONDS."""
 SMALL_BODY = 16_384
 """Bytes of a body that may be decoded and answered on the event loop, by a compiled model only."""
 HELD_BODIES = 8
@@ -36,23 +35,18 @@ class Intake:
             raise Refusal("content-length must be a number of bytes.", status=400)
         if int(length[:20]) > self.max_body_bytes:
             raise self._too_large()
-        task = self._deadline.begin()
-        over = False
         try:
-            message = await receive()
-            if message.get("more_body", False):
-                return await self._read_on(message, receive)
-            return self._whole(_part(message))
-        except asyncio.CancelledError:
-            over = self._deadline.end(task)
-            if not over:
-                raise
+            return await self._deadline.hold(self._read(receive))
+        except TimeoutError:
             raise Refusal(
                 f"The body was not here after {self._deadline.seconds:.0f} s.", status=408
             ) from None
-        finally:
-            if not over:
-                self._deadline.end(task)
+
+    async def _read(self, receive: Receive) -> bytes:
+        message = await receive()
+        if message.get("more_body", False):
+            return await self._read_on(message, receive)
+        return self._whole(_part(message))
 
     def release(self, body: bytes) -> None:
         """Hold this body no more."""

@@ -11,24 +11,34 @@ from typing import Any
 import msgspec
 
 from noren_bento.errors import NorenError
-from noren_bento.serving.answers import Answers, ModelError
+from noren_bento.serving.answers import Answers
 from noren_bento.serving.arrow.format import ARROW_TYPE
 from noren_bento.serving.batch import Seen
 from noren_bento.serving.columns import Columns
+from noren_bento.serving.deadline import Deadline
 from noren_bento.serving.door import ALWAYS, Door
 from noren_bento.serving.formats import JSON, Format
-from noren_bento.serving.intake import BODY_SECONDS, SMALL_BODY, Intake, Message, Receive
+from noren_bento.serving.intake import BODY_SECONDS, SMALL_BODY, Intake, Receive
 from noren_bento.serving.metrics import CONTENT_TYPE
 from noren_bento.serving.refusal import Refusal
+from noren_bento.serving.reply import (
+    Send,
+    reply_headers,
+    send_failure,
+    send_refusal,
+    send_reply,
+    tell_failure,
+)
 from noren_bento.serving.request_id import RequestIds
 from noren_bento.serving.tally import client_error, model_error
 from noren_bento.serving.worker import Worker
 
 Scope = MutableMapping[str, Any]
-Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = dict[bytes, bytes]
 
+ANSWER_SECONDS = 30.0
+"""A prediction in a thread that takes longer is answered with 504."""
 MAX_WAITING = 256
 """Requests of one worker that may wait for a thread; more are answered with 429."""
 JSON_TYPES = (b"application/json", b"application/json;charset=utf-8")
@@ -51,7 +61,14 @@ class PredictMiddleware:
     """Answers `POST /predict`, `/invocations` and `/feedback`, `GET /metrics`, `/version`, `/docs.json`."""
 
     def __init__(
-        self, app: App, slot: Slot, max_body_bytes: int, *, door: Door, body_seconds: float = BODY_SECONDS
+        self,
+        app: App,
+        slot: Slot,
+        max_body_bytes: int,
+        *,
+        door: Door,
+        body_seconds: float = BODY_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._app = app
         self._slot = slot
@@ -59,6 +76,7 @@ class PredictMiddleware:
         self._intake = Intake(max_body_bytes, seconds=body_seconds)
         self._ids = RequestIds()
         self._waiting = 0
+        self._deadline = Deadline(answer_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass the request on."""
@@ -68,7 +86,7 @@ class PredictMiddleware:
         worker, path = self._slot.worker, scope["path"]
         headers: Headers = dict(scope["headers"])
         if (refusal := self._door.refuse(scope, headers)) is not None:
-            await _send_refusal(send, refusal, self._ids.of(headers), worker)
+            await send_refusal(send, refusal, self._ids.of(headers), worker)
         elif worker is None:
             await self._app(scope, receive, send)
         elif format_ := worker.formats.get(path):
@@ -83,14 +101,14 @@ class PredictMiddleware:
     async def _show(self, worker: Worker, path: str, headers: Headers, scope: Scope, send: Send) -> None:
         if scope["method"] not in ("GET", "HEAD"):
             refusal = Refusal(f"{path} takes GET.", status=405)
-            await _send_refusal(send, refusal, self._ids.of(headers), worker)
+            await send_refusal(send, refusal, self._ids.of(headers), worker)
         elif path == "/docs.json":
-            await _send(send, 200, worker.document(self._intake.max_body_bytes), [JSON])
+            await send_reply(send, 200, worker.document(self._intake.max_body_bytes), [JSON])
         elif path == "/metrics":
             page = await asyncio.get_running_loop().run_in_executor(None, worker.metrics)
-            await _send(send, 200, page.encode(), [(b"content-type", CONTENT_TYPE.encode())])
+            await send_reply(send, 200, page.encode(), [(b"content-type", CONTENT_TYPE.encode())])
         else:
-            await _send(send, 200, msgspec.json.encode(worker.identity()), [JSON])
+            await send_reply(send, 200, msgspec.json.encode(worker.identity()), [JSON])
 
     async def _take_labels(
         self, worker: Worker, headers: Headers, scope: Scope, receive: Receive, send: Send
@@ -101,12 +119,12 @@ class PredictMiddleware:
             _require_json(scope, headers)
             body = await self._intake.read(headers, receive)
             taken = await asyncio.get_running_loop().run_in_executor(None, worker.take_labels, body)
-            await _send(send, 200, taken, _headers(JSON, request_id, worker))
+            await send_reply(send, 200, taken, reply_headers(JSON, request_id, worker))
         except Refusal as refusal:
-            await _send_refusal(send, refusal, request_id, worker)
+            await send_refusal(send, refusal, request_id, worker)
         except NorenError as problem:
             logger.error("feedback is not kept: %s", problem)
-            await _send_refusal(send, Refusal(str(problem), status=503), request_id, worker)
+            await send_refusal(send, Refusal(str(problem), status=503), request_id, worker)
         finally:
             self._intake.release(body)
 
@@ -124,13 +142,16 @@ class PredictMiddleware:
             body = await self._intake.read(headers, receive)
             asked, given, content = await self._predict(worker, formats, body, request_id.decode())
             columns, answers, error = asked, given, ""
-            await _send(send, 200, content, _headers(formats[1].content_type, request_id, worker))
+            await send_reply(send, 200, content, reply_headers(formats[1].content_type, request_id, worker))
         except Refusal as refusal:
             error = client_error(refusal.status)
-            await _send_refusal(send, refusal, request_id, worker)
+            await send_refusal(send, refusal, request_id, worker)
+        except TimeoutError:
+            late = f"{worker.version} did not answer within {self._deadline.seconds:.0f} s"
+            await send_failure(send, 504, late, request_id, worker)
         except Exception as problem:  # the model's, or a mistake of ours: this version did not answer
             error = model_error(problem)
-            await _send_failure(send, problem, request_id, worker)
+            await send_failure(send, 500, tell_failure(problem, request_id, worker), request_id, worker)
         finally:
             self._intake.release(body)
             if headers.get(b"x-envoy-attempt-count", b"1") == b"1":
@@ -146,8 +167,10 @@ class PredictMiddleware:
             raise Refusal("Too many requests are waiting; try again in a moment.", status=429)
         self._waiting += 1
         try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(worker.threads, worker.answer, formats, body, request_id)
+            call = asyncio.get_running_loop().run_in_executor(
+                worker.threads, worker.answer, formats, body, request_id
+            )
+            return await self._deadline.hold(call)
         finally:
             self._waiting -= 1
 
@@ -173,40 +196,3 @@ def _require_json(scope: Scope, headers: Headers, also: str = "") -> None:
         raise Refusal(f"{scope['path']} takes POST.", status=405)
     if headers.get(b"content-type") not in JSON_TYPES and _media_type(headers) not in JSON_TYPES:
         raise Refusal(f"Send the body as content-type: application/json{also}.", status=415)
-
-
-def _headers(
-    content_type: tuple[bytes, bytes], request_id: bytes, worker: Worker
-) -> list[tuple[bytes, bytes]]:
-    return [content_type, worker.version_header, (b"x-request-id", request_id)]
-
-
-async def _send_refusal(send: Send, refusal: Refusal, request_id: bytes, worker: Worker | None) -> None:
-    headers = [JSON, (b"x-request-id", request_id)]
-    body = {**refusal.body(), "request_id": request_id.decode()}
-    if worker is not None:
-        headers.append(worker.version_header)
-        body["model"] = worker.version
-    if refusal.status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
-    if refusal.status in (408, 413):
-        headers.append((b"connection", b"close"))
-    if refusal.status in (429, 503):
-        headers.append((b"retry-after", b"1"))
-    if refusal.status == 405:
-        headers.append((b"allow", b"POST" if "POST" in refusal.error else b"GET"))
-    await _send(send, refusal.status, msgspec.json.encode(body), headers)
-
-
-async def _send_failure(send: Send, problem: Exception, request_id: bytes, worker: Worker) -> None:
-    unknown = not isinstance(problem, ModelError)
-    logger.error("request %s: %s", request_id.decode(), problem, exc_info=unknown)
-    text = f"{worker.version} could not answer: {type(problem).__name__}" if unknown else str(problem)
-    failure = {"error": text, "model": worker.version, "request_id": request_id.decode()}
-    await _send(send, 500, msgspec.json.encode(failure), _headers(JSON, request_id, worker))
-
-
-async def _send(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    headers.append((b"content-length", b"%d" % len(body)))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -17,13 +17,12 @@ from noren_bento.serving.door import door_of
 from noren_bento.serving.image import ENVIRONMENT, make_image
 from noren_bento.serving.log.settings import read_log_settings
 from noren_bento.serving.manifest import read_manifest
-from noren_bento.serving.middleware import PredictMiddleware, Slot
+from noren_bento.serving.middleware import ANSWER_SECONDS, PredictMiddleware, Slot
 from noren_bento.serving.telemetry import send_no_telemetry
+from noren_bento.serving.timers import leave_out_timers
 from noren_bento.serving.watch import end_master, find_master, start_watch
 from noren_bento.serving.worker import Worker
 
-ANSWER_SECONDS = 30.0
-"""BentoML answers 504 after this; it leaves one timer a request behind for as long, so it is not longer."""
 WORKERS = "NOREN_WORKERS"
 COUNTS = "NOREN_COUNTS"
 FEEDBACK = "NOREN_FEEDBACK"
@@ -39,6 +38,7 @@ def make_service(folder: Path) -> Any:
 
     send_no_telemetry()
     limit_connections()
+    leave_out_timers()
     manifest = read_manifest(folder)
     slot = Slot()
     service = bentoml.service(

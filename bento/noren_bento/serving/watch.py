@@ -22,7 +22,7 @@ LOOK_SECONDS = 0.05
 """Short, since a prediction that eats memory takes gigabytes a second."""
 FLUSH_SECONDS = 0.25
 STUCK_SECONDS = 40.0
-"""A prediction that runs longer than this never ends: BentoML answered 504 at 30 s, but its thread burns on."""
+"""A prediction that runs longer than this never ends: it was answered with 504 at 30 s, but its thread burns on."""
 GRACE_SECONDS = 5.0
 MASTER = "NOREN_MASTER"
 

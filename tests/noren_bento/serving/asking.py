@@ -9,7 +9,7 @@ import httpx
 
 from noren_bento.serving.door import Door
 from noren_bento.serving.intake import BODY_SECONDS
-from noren_bento.serving.middleware import PredictMiddleware, Slot
+from noren_bento.serving.middleware import ANSWER_SECONDS, PredictMiddleware, Slot
 from noren_bento.serving.worker import Worker
 
 BEYOND = 299
@@ -29,6 +29,7 @@ def ask(
     *,
     limit: int = 2000,
     body_seconds: float = BODY_SECONDS,
+    answer_seconds: float = ANSWER_SECONDS,
     base_url: str = "http://127.0.0.1",
     door: Door | None = None,
     **request: Any,
@@ -37,7 +38,14 @@ def ask(
     slot.worker = worker
 
     async def run() -> httpx.Response:
-        app: Any = PredictMiddleware(beyond, slot, limit, door=door or Door(), body_seconds=body_seconds)
+        app: Any = PredictMiddleware(
+            beyond,
+            slot,
+            limit,
+            door=door or Door(),
+            body_seconds=body_seconds,
+            answer_seconds=answer_seconds,
+        )
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base_url) as client:
             return await client.request(method, path, **request)
 

@@ -16,10 +16,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from noren_bento.serving.connections import HEADER_SECONDS, MAX_CONNECTIONS, MAX_HEADER_BYTES
 from noren_bento.serving.document import REASONS
 from noren_bento.serving.intake import BODY_SECONDS, HELD_BODIES
-from noren_bento.serving.middleware import MAX_WAITING, PAGES
+from noren_bento.serving.middleware import ANSWER_SECONDS, MAX_WAITING, PAGES
 from noren_bento.serving.refusal import LARGEST, YEARS
 from noren_bento.serving.schema import MAX_ROWS
-from noren_bento.serving.service import ANSWER_SECONDS
 from noren_bento.serving.worker import Worker
 from tests.imports import REPOSITORY
 from tests.noren_bento.builds import people

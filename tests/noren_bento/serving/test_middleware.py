@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,23 @@ def test_a_model_that_raises_is_500_json_and_counted_as_its_error(
     response = ask(worker, "POST", "/predict", json={"rows": [ROW]})
     assert response.status_code == 500
     assert response.json()["error"] == "churn/1 raised ValueError: boom"
+    seen = window(worker, tmp_path)
+    assert (seen.requests, seen.client_errors, seen.model_errors, seen.rows) == (1, 0, 1, 0)
+
+
+def test_a_prediction_that_does_not_end_is_504_and_counted_as_unanswered(
+    worker: Worker, tmp_path: Path, monkeypatch: Any
+) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr(worker.predictor, "predict", lambda _: ended.wait(20))
+    worker.quick = False
+    try:
+        response = ask(worker, "POST", "/predict", json={"rows": [ROW]}, answer_seconds=0.05)
+    finally:
+        ended.set()
+    assert response.status_code == 504
+    assert response.json()["error"].startswith("churn/1 did not answer within")
+    assert response.headers["x-noren-version"] == "churn/1"
     seen = window(worker, tmp_path)
     assert (seen.requests, seen.client_errors, seen.model_errors, seen.rows) == (1, 0, 1, 0)
 
