@@ -17,7 +17,7 @@ MODULE = ROOT / "tests" / "ring" / "fragile.py"
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    with running_home(tmp_path_factory.mktemp("canary")) as settings:
+    with running_home(tmp_path_factory.mktemp("canary"), workers=2) as settings:
         deploy(settings, serial_task("serial"))
         yield settings
 

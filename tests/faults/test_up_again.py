@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    with running_home(tmp_path_factory.mktemp("up")) as settings:
+    with running_home(tmp_path_factory.mktemp("up"), workers=2) as settings:
         deploy(settings, serial_task("m"))
         yield settings
 

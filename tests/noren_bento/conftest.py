@@ -13,5 +13,7 @@ def build_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """One home for all builds; environments are kept between runs."""
     home = tmp_path_factory.mktemp("builds")
     return load_settings(
-        {"home": str(home), "environments": os.environ["NOREN_ENVIRONMENTS"]}, environ={}, folder=Path("/")
+        {"home": str(home), "environments": os.environ["NOREN_ENVIRONMENTS"], "workers": 1},
+        environ={},
+        folder=Path("/"),
     )

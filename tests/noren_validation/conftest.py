@@ -33,7 +33,9 @@ class Built:
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """One store for all tests, since a fresh one takes seconds; each model has a name of its own."""
-    return load_settings({"home": str(tmp_path_factory.mktemp("home"))}, environ={}, folder=Path("/"))
+    return load_settings(
+        {"home": str(tmp_path_factory.mktemp("home")), "workers": 1}, environ={}, folder=Path("/")
+    )
 
 
 @pytest.fixture(scope="session")

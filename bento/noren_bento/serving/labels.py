@@ -41,7 +41,7 @@ def read_labels(body: bytes, signature: Signature) -> Labels:
     if (unknown := next((name for name in document if name not in KEYS), None)) is not None:
         raise Refusal(f"The body holds {quote(unknown)}; it takes request_id and labels.")
     request_id, labels = document.get("request_id"), document.get("labels")
-    if not isinstance(request_id, str) or not GIVEN.fullmatch(request_id.encode(errors="replace")):
+    if not isinstance(request_id, str) or not GIVEN.fullmatch(request_id.encode(errors="surrogatepass")):
         raise Refusal(
             '"request_id" must be the id of an answered request: 1 to 128 visible ASCII characters.'
         )

@@ -57,6 +57,7 @@ def test_labels_are_one_a_row(labels: Any, signature: Signature, expected: Any) 
         ({"labels": ["yes"]}, CLASSES, None, '"request_id" must be'),
         ({"request_id": "a b", "labels": ["yes"]}, CLASSES, None, '"request_id" must be'),
         ({"request_id": "ü", "labels": ["yes"]}, CLASSES, None, '"request_id" must be'),
+        ({"request_id": "\ud800", "labels": ["yes"]}, CLASSES, None, '"request_id" must be'),
         ({"request_id": "abc"}, CLASSES, None, '"labels" must be a list'),
         ({"request_id": "abc", "labels": []}, CLASSES, None, "one must be known"),
         ({"request_id": "abc", "labels": [None]}, CLASSES, None, "one must be known"),
