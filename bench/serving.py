@@ -41,7 +41,7 @@ from pathlib import Path
 from bench.sides.serving.environments import NotInstalledError, python_with
 from bench.sides.serving.forms import ARROW, RETRIED, SPLIT
 from bench.sides.serving.measure import Amount, ServerError, Visit, Workload, visit
-from bench.sides.serving.models import MODELS, Subject, prepare
+from bench.sides.serving.models import MODELS, USUAL, Subject, prepare
 from bench.sides.serving.servers import SERVERS
 from bench.sides.serving.tables import (
     Found,
@@ -183,7 +183,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each workload")
     parser.add_argument("--requests", type=int, help="at most so many of each workload")
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS), metavar="MODEL")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=USUAL, metavar="MODEL")
     parser.add_argument("--servers", nargs="+", choices=SERVERS, default=list(SERVERS), metavar="SERVER")
     given = parser.parse_args(arguments)
     amount = Amount(given.seconds, given.requests)

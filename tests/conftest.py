@@ -34,6 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
         # Made once and kept between runs: a service's environment takes longer than most tests.
         "NOREN_ENVIRONMENTS": environments,
         "BENTOML_DO_NOT_TRACK": "true",
+        # Threads that wait for each other by spinning take a busy machine's cores from those that they wait for.
+        "OMP_WAIT_POLICY": "PASSIVE",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         SESSION: mark or f"{os.getpid()}-{config.stash[_HOME]}",
     }

@@ -24,6 +24,7 @@ from noren_bento.settings import Settings
 
 ROWS = 6_000
 COLUMNS = 20
+WIDE = 100
 ASKED = 1_000
 """Rows that are asked about: the last ones, on which no model was fitted."""
 KINDS = {"f": "number", "i": "integer"}
@@ -59,10 +60,10 @@ class Subject:
         return (self.folder / "array.joblib").is_file()
 
 
-def numbers() -> Data:
-    """Twenty columns of numbers."""
-    X, y = make_classification(ROWS, COLUMNS, n_informative=10, random_state=0)
-    names = [f"feature_{place:02}" for place in range(COLUMNS)]
+def numbers(columns: int = COLUMNS) -> Data:
+    """Columns of numbers."""
+    X, y = make_classification(ROWS, columns, n_informative=10, random_state=0)
+    names = [f"feature_{place:02}" for place in range(columns)]
     return Data(pd.DataFrame(X.round(4), columns=names), y)
 
 
@@ -109,13 +110,17 @@ MODELS: dict[str, tuple[Callable[[], Any], Callable[[], Data]]] = {
     "mixed": (_mixed, customers),
     "forest": (_forest, numbers),
     "boosting": (_boosting, numbers),
+    "wide": (_logistic, lambda: numbers(WIDE)),
 }
 """Each with its data."""
+USUAL = ("logistic", "mixed", "forest", "boosting")
+"""Those that are measured where none are named."""
 TITLES = {
     "logistic": "logistic regression",
     "mixed": "mixed pipeline",
     "forest": "forest of 200",
     "boosting": "hist. boosting",
+    "wide": f"logistic regression, {WIDE} columns",
 }
 
 

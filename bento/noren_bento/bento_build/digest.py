@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from noren_bento.serving.manifest import hash_file
 
 BENTO = "bento.yaml"
 MEASURED = "src/measured.json"
+REMOVALS = 20
 
 
 def digest_bento(path: Path) -> str:
@@ -42,14 +44,28 @@ def require_bento(path: Path, digest: str) -> None:
         raise NorenError(
             f"{path} is gone: the bento of a released version. Restore it, or build the version again."
         )
-    for cache in path.rglob("__pycache__"):
-        shutil.rmtree(cache)
+    _remove_compiled(path)
     found = digest_bento(path)
     if found != digest:
         raise NorenError(
             f"{path} is not the bento that was built and validated: its digest is {found[:12]}, not {digest[:12]}. "
             "Nothing of it was started. Restore it from a copy, or remove the folder and deploy the version again."
         )
+
+
+def _remove_compiled(path: Path) -> None:
+    for _ in range(REMOVALS):
+        caches = list(path.rglob("__pycache__"))
+        if not caches:
+            return
+        for cache in caches:
+            shutil.rmtree(
+                cache, ignore_errors=True
+            )  # another service of the same bento may be writing into it
+        time.sleep(0.1)
+    raise NorenError(
+        f"{caches[0]} cannot be removed, and what is compiled there cannot be checked. Remove it."
+    )
 
 
 def _hash_without_moment(file: Path) -> str:

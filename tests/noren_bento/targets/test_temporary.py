@@ -189,6 +189,7 @@ def test_text_and_missing_values_are_served(build_settings: Settings) -> None:
         assert (wrong.status_code, wrong.json()["column"], wrong.json()["row"]) == (422, "age", 0)
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(
     not (SHARED_DATA / "adult_census.parquet").is_file(), reason="the census data is not here"
 )

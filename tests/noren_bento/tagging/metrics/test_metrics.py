@@ -100,7 +100,7 @@ def test_the_same_data_give_the_same_intervals() -> None:
     assert first == second
 
 
-@pytest.mark.parametrize("rows", [300, 6_000])
+@pytest.mark.parametrize("rows", [300, pytest.param(6_000, marks=pytest.mark.soak)])
 def test_intervals_hold_the_truth_about_as_often_as_they_say(rows: int) -> None:
     """Of 120 tests on fresh rows 114 are expected; fewer than 105 have a chance below 0.1 %."""
     big = _binary(np.random.default_rng(999), 1_000_000)
