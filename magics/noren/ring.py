@@ -162,7 +162,9 @@ class Ring:
                 progress=lambda text: self.progress.detail("validate", text),
             )
             self._require_going(folded.candidate)
-            body = ev.Built(build.bento, str(build.path), build.runtime, build.because, build.digest)
+            body = ev.Built(
+                build.bento, str(build.path), build.runtime, build.because, build.digest, build.speedup
+            )
             if self.client.release(folded.id).state is State.OPENED:
                 self.client.append(folded.id, body, why=build.because)
             return self._address_of(folded.candidate, folded.id)

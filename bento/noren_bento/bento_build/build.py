@@ -22,6 +22,7 @@ from noren_bento.compile.runtime import compile_model
 from noren_bento.errors import ConflictError
 from noren_bento.profile.profile import profile_to_json
 from noren_bento.release.version import ModelVersion
+from noren_bento.release.words import engine_in_words
 from noren_bento.serving.columns import columns_of_frame
 from noren_bento.serving.manifest import (
     MODULES,
@@ -42,12 +43,6 @@ from noren_bento.tagging.version_files import VersionFiles
 REPLAY_ROWS = 400
 WITH_MODEL = ("arrays", "sklearn")
 """Runtimes that are the model itself, whose file travels in the bento."""
-ENGINE_WORDS = {
-    "exact": "numpy alone",
-    "onnx": "ONNX Runtime",
-    "arrays": "scikit-learn on arrays",
-    "sklearn": "scikit-learn on a DataFrame",
-}
 SERVICE = '''"""Written by Noren: the service of one model version."""
 
 from pathlib import Path
@@ -82,10 +77,7 @@ class Build:
     @property
     def engine(self) -> str:
         """What answers, in words, and how much faster than the original."""
-        faster = (
-            f", {self.speedup:,.0f}× faster than the original" if self.speedup and self.speedup >= 2 else ""
-        )
-        return ENGINE_WORDS[self.runtime] + faster
+        return engine_in_words(self.runtime, self.speedup)
 
 
 def build_bento(files: VersionFiles, *, settings: Settings, progress: Progress | None = None) -> Build:

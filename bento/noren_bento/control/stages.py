@@ -6,7 +6,7 @@ from noren_bento.control.snapshot import StageView
 from noren_bento.release import event as ev
 from noren_bento.release.check import Outcome
 from noren_bento.release.event import Event
-from noren_bento.release.words import counted, runtime_in_words
+from noren_bento.release.words import counted, engine_in_words
 
 NAMES = ("build", "validate", "start", "canary")
 """Those that take time in the log, in their order."""
@@ -54,8 +54,8 @@ def _details(bodies: dict[type[ev.Body], ev.Body]) -> dict[str, str]:
     found = {}
     for body in bodies.values():
         match body:
-            case ev.Built(runtime=runtime):
-                found["build"] = runtime_in_words(runtime)
+            case ev.Built(runtime=runtime, speedup=speedup):
+                found["build"] = engine_in_words(runtime, speedup)
             case ev.Validated(checks=checks):
                 found["validate"] = counted(checks)
             case ev.Started(weight=weight):

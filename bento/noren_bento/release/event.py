@@ -63,6 +63,8 @@ class Built:
     """Why this runtime, in one sentence."""
     digest: str = ""
     """SHA-256 (hex) of the bento's files: nothing else is ever started for this version."""
+    speedup: float | None = None
+    """How many times faster one row is answered than by the original."""
 
 
 @dataclass(frozen=True, slots=True)
