@@ -197,4 +197,11 @@ def _read_build(version: ModelVersion, tag: str, path: Path) -> Build:
 
 def _read_speedup(path: Path) -> float | None:
     measured = path / MEASURED
-    return msgspec.json.decode(measured.read_bytes())["speedup"] if measured.is_file() else None
+    try:
+        return msgspec.json.decode(measured.read_bytes(), type=_Measured).speedup
+    except (OSError, msgspec.MsgspecError):
+        return None  # nothing hangs on it
+
+
+class _Measured(msgspec.Struct):
+    speedup: float | None = None

@@ -8,6 +8,8 @@ same digest.
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -17,21 +19,27 @@ from noren_bento.errors import NorenError
 from noren_bento.serving.manifest import hash_file
 
 BENTO = "bento.yaml"
+MOMENT = re.compile(rb"creation_time: '[0-9T:.+-]+'\n")
 MEASURED = "src/measured.json"
 REMOVALS = 20
 
 
 def digest_bento(path: Path) -> str:
-    """SHA-256 (hex) over the names and contents of a bento's files.
+    """SHA-256 (hex) over the names and contents of a bento's files; raises NorenError where it holds a link.
 
     Compiled Python, which a service that runs leaves beside its code, is left out.
     """
     whole = hashlib.sha256()
     for file in sorted(path.rglob("*")):
-        name = file.relative_to(path).as_posix()
-        if file.is_file() and name != MEASURED and "__pycache__" not in file.parts:
+        inside = file.relative_to(path)
+        name = inside.as_posix()
+        if file.is_symlink() or not (file.is_file() or file.is_dir()):
+            raise NorenError(
+                f"{file} is a link or no plain file: a bento holds none. Nothing of it was started."
+            )
+        if file.is_file() and name != MEASURED and "__pycache__" not in inside.parts:
             content = _hash_without_moment(file) if name == BENTO else hash_file(file)
-            whole.update(f"{content}  {name}\n".encode())
+            whole.update(b"%b  %b\n" % (content.encode(), os.fsencode(name)))
     return whole.hexdigest()
 
 
@@ -45,11 +53,14 @@ def require_bento(path: Path, digest: str) -> None:
             f"{path} is gone: the bento of a released version. Restore it, or build the version again."
         )
     _remove_compiled(path)
-    found = digest_bento(path)
+    try:
+        found = digest_bento(path)
+    except OSError as error:
+        raise NorenError(f"{path} cannot be read: {error}. Nothing of it was started.") from None
     if found != digest:
         raise NorenError(
             f"{path} is not the bento that was built and validated: its digest is {found[:12]}, not {digest[:12]}. "
-            "Nothing of it was started. Restore it from a copy, or remove the folder and deploy the version again."
+            "Nothing of it was started. Restore it from a copy, or deploy another version."
         )
 
 
@@ -74,4 +85,4 @@ def _hash_without_moment(file: Path) -> str:
 
 def _lasting_lines(file: Path) -> Iterator[bytes]:
     with file.open("rb") as lines:
-        yield from (line for line in lines if not line.startswith(b"creation_time:"))
+        yield from (line for line in lines if not MOMENT.fullmatch(line))

@@ -19,6 +19,8 @@ import msgspec
 from noren_bento.errors import NorenError
 
 PACKAGE_SECONDS = 120.0
+NOT_PASSED = ("PYTHONPATH", "NOREN_WORKERS")
+"""The number of workers would be written into the bento, and the same version were another bento by it."""
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -36,7 +38,7 @@ class Packer:
     """A child that packs one bento into a BENTOML_HOME of its own."""
 
     def __init__(self, home: Path) -> None:
-        environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        environment = {key: value for key, value in os.environ.items() if key not in NOT_PASSED}
         environment |= {
             "BENTOML_HOME": str(home),
             "BENTOML_DO_NOT_TRACK": "true",

@@ -148,6 +148,7 @@ class PredictMiddleware:
             await send_refusal(send, refusal, request_id, worker)
         except TimeoutError:
             late = f"{worker.version} did not answer within {self._deadline.seconds:.0f} s"
+            logger.error("request %s: %s", request_id.decode(), late)
             await send_failure(send, 504, late, request_id, worker)
         except Exception as problem:  # the model's, or a mistake of ours: this version did not answer
             error = model_error(problem)

@@ -52,8 +52,11 @@ def end_master(master: int, reason: str) -> NoReturn:
 def start_watch(worker: Worker, master: int | None, *, max_memory: int = 0) -> threading.Event:
     """Start the thread; setting the returned event tells it that the service is shutting down.
 
-    `max_memory` is the most bytes of resident memory that this process may have; 0 for any.
+    `max_memory` is the most bytes of resident memory that this process may have; 0 for any. Twice what it has now is
+    always allowed: a model that is larger than the limit when it rests would be replaced for ever, and never measured.
     """
+    if max_memory:
+        max_memory = max(max_memory, 2 * resident_memory())
     ending = threading.Event()
     parent = os.getppid() if master is None else master
     watch = threading.Thread(
@@ -69,7 +72,7 @@ def _watch(worker: Worker, ending: threading.Event, parent: int, max_memory: int
         now = time.monotonic()
         if now - flushed >= FLUSH_SECONDS:
             flushed = now
-            worker.tally.flush()
+            _flush(worker)
         if os.getppid() != parent:
             logger.error("the parent process is gone; this worker ends")
             os.kill(os.getpid(), signal.SIGTERM)
@@ -77,12 +80,24 @@ def _watch(worker: Worker, ending: threading.Event, parent: int, max_memory: int
             break
         if trouble := _find_trouble(worker, now, max_memory):
             logger.error("%s; this worker is replaced", trouble)
-            break
+            # Not closed: the prediction goes on meanwhile, and takes gigabytes a second. The log loses one window.
+            _flush(worker)
+            os._exit(1)
     else:
         # The service is closing: a prediction that still runs would keep the process from ending.
         time.sleep(GRACE_SECONDS)
-    worker.close()
-    os._exit(1)
+    try:
+        worker.close()
+    finally:
+        os._exit(1)
+
+
+def _flush(worker: Worker) -> None:
+    """Without memory or a disk this may fail; the watch must go on all the more."""
+    try:
+        worker.tally.flush()
+    except Exception:
+        logger.exception("what was seen could not be counted")
 
 
 def _find_trouble(worker: Worker, now: float, max_memory: int) -> str:

@@ -50,13 +50,13 @@ def bento(tmp_path: Path) -> Path:
     for name in ("bento.yaml", "src/service.py", "src/measured.json", "src/model/manifest.json"):
         path = tmp_path / "bento" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"creation_time: '2026'\nname: {name}\n")
+        path.write_text(f"creation_time: '2026-11-23T18:12:42.704498+00:00'\nname: {name}\n")
     return tmp_path / "bento"
 
 
 def test_when_it_was_built_and_how_fast_it_is_do_not_matter(bento: Path) -> None:
     before = digest_bento(bento)
-    (bento / "bento.yaml").write_text("creation_time: '2027'\nname: bento.yaml\n")
+    (bento / "bento.yaml").write_text("creation_time: '2027-01-01T00:00:00+00:00'\nname: bento.yaml\n")
     (bento / "src" / "measured.json").write_text("{}")
     require_bento(bento, before)
 
@@ -89,3 +89,24 @@ def test_compiled_python_that_lies_there_is_removed_before_a_start(bento: Path) 
     cache.write_bytes(b"planted")
     require_bento(bento, before)
     assert not cache.parent.exists()
+
+
+def test_a_line_that_hides_behind_the_moment_of_the_build_counts(bento: Path) -> None:
+    before = digest_bento(bento)
+    hidden = "creation_time: '2026-11-23T18:12:42.704498+00:00'\rservice: evil:svc\nname: bento.yaml\n"
+    (bento / "bento.yaml").write_bytes(hidden.encode())
+    assert digest_bento(bento) != before
+
+
+def test_a_link_is_refused(bento: Path, tmp_path: Path) -> None:
+    before = digest_bento(bento)
+    (tmp_path / "elsewhere").mkdir()
+    (bento / "src" / "sklearn").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(NorenError, match="is a link"):
+        require_bento(bento, before)
+
+
+def test_a_name_that_is_no_text_counts(bento: Path) -> None:
+    before = digest_bento(bento)
+    (bento / "src" / os.fsdecode(b"odd-\xff")).write_text("")
+    assert digest_bento(bento) != before
