@@ -20,9 +20,9 @@ demo: $(INSTALLED) ## Run notebooks/quickstart.ipynb from end to end: three rele
 lab: $(INSTALLED) ## Open the quickstart in JupyterLab
 	$(PY) -m jupyterlab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/quickstart.ipynb $(AS_ROOT)
 
-# Three at once, on two cores too: much of what the slow tests do is to wait. The tests of one file share processes.
+# Two at once: much of what the slow tests do is to wait for processes. The tests of one file share theirs.
 test: lint ## Everything that CI runs
-	$(PYTEST) -n 3 --dist loadfile -m "not soak"
+	$(PYTEST) -n 2 --dist loadfile -m "not soak"
 
 check: lint ## The quick part of it, for while you work
 	$(PYTEST) -m "not slow and not soak"
