@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 
 from noren_bento.serving.connections import HEADER_SECONDS
 from noren_bento.serving.intake import BODY_SECONDS
-from noren_bento.settings import Settings, load_settings
+from noren_bento.settings import Settings
 from noren_bento.targets.temporary import serving
 from tests.noren_bento.builds import build, numbers
 
@@ -29,14 +27,6 @@ GIB = 1 << 30
 ROW = {f"n{place}": 0.5 for place in range(4)}
 JSON = "content-type: application/json\r\n"
 BODY = json.dumps({"rows": [ROW]}).encode()
-
-
-@pytest.fixture(scope="module")
-def build_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    home = tmp_path_factory.mktemp("home")
-    return load_settings(
-        {"home": str(home), "environments": os.environ["NOREN_ENVIRONMENTS"]}, environ={}, folder=Path("/")
-    )
 
 
 @pytest.fixture(scope="module")

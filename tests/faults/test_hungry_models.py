@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import psutil
 import pytest
 
 from noren_bento.serving.watch import STUCK_SECONDS
-from noren_bento.settings import Settings, load_settings
+from noren_bento.settings import Settings
 from noren_bento.targets.temporary import serving
 from tests.noren_bento.builds import build, numbers
 
@@ -46,14 +45,6 @@ LIMIT = 1_000_000_000
 ROW = {f"n{place}": 0.5 for place in range(4)}
 SPINS = ROW | {"n0": 12345.5}
 EATS = ROW | {"n0": 54321.5}
-
-
-@pytest.fixture(scope="module")
-def build_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    home = tmp_path_factory.mktemp("home")
-    return load_settings(
-        {"home": str(home), "environments": os.environ["NOREN_ENVIRONMENTS"]}, environ={}, folder=Path("/")
-    )
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +142,8 @@ def test_a_worker_that_eats_memory_ends_at_its_limit_and_the_other_serves(
             answer = ask(url, EATS)
             gone = time.monotonic() - began
             recovered = wait_until(lambda: len({one.pid for one in workers_of(url)} - before) > 0, 30)
-            time.sleep(1)
+            answered = len(callers.statuses)
+            wait_until(lambda: len(callers.statuses) > answered + 20, 30)
         ended.set()
         measuring.join()
         print(

@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from noren_bento.bento_build.build import Build
 from noren_bento.bento_build.environment import prepare_environment, python_of
 from noren_bento.control.replay import replay
-from noren_bento.settings import Settings, load_settings
+from noren_bento.settings import Settings
 from noren_bento.targets.inherited import for_service
 from noren_bento.targets.ports import free_port, version_at, wait_ready
 from noren_bento.traffic.envoy_config.clusters import Upstream
@@ -28,23 +28,15 @@ ROW = {f"n{place}": 0.5 for place in range(4)}
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    home = tmp_path_factory.mktemp("home")
-    return load_settings(
-        {"home": str(home), "environments": os.environ["NOREN_ENVIRONMENTS"]}, environ={}, folder=Path("/")
-    )
-
-
-@pytest.fixture(scope="module")
-def built(settings: Settings) -> Build:
+def built(build_settings: Settings) -> Build:
     X, y = numbers()
-    return build(LogisticRegression().fit(X, y), "guarded", (X, y), settings)
+    return build(LogisticRegression().fit(X, y), "guarded", (X, y), build_settings)
 
 
 @contextmanager
-def bentoml_serve(built: Build, settings: Settings, folder: Path, **environ: str) -> Iterator[int]:
+def bentoml_serve(built: Build, build_settings: Settings, folder: Path, **environ: str) -> Iterator[int]:
     """`bentoml serve` as a user types it, with nothing that our own launch sets."""
-    python, port = python_of(prepare_environment(built.path, settings=settings)), free_port()
+    python, port = python_of(prepare_environment(built.path, settings=build_settings)), free_port()
     plain = {name: value for name, value in for_service(os.environ).items() if "TRACK" not in name}
     with (folder / "service.log").open("wb") as log:
         child = subprocess.Popen(
@@ -68,9 +60,9 @@ def bentoml_serve(built: Build, settings: Settings, folder: Path, **environ: str
 
 
 def test_a_service_with_a_token_answers_only_who_has_it(
-    built: Build, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    built: Build, build_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with bentoml_serve(built, settings, tmp_path, NOREN_TOKEN=TOKEN) as port:
+    with bentoml_serve(built, build_settings, tmp_path, NOREN_TOKEN=TOKEN) as port:
         url = f"http://127.0.0.1:{port}"
         routes = [(route, "POST") for route in ("/predict", "/invocations", "/feedback")]
         routes += [(route, "GET") for route in ("/metrics", "/version", "/docs.json", "/", "/schema.json")]
@@ -88,10 +80,10 @@ def test_a_service_with_a_token_answers_only_who_has_it(
 
 
 def test_a_service_without_a_token_refuses_pages_of_the_web_and_tells_nobody(
-    built: Build, settings: Settings, tmp_path: Path
+    built: Build, build_settings: Settings, tmp_path: Path
 ) -> None:
     # With this BentoML logs what it would send, in place of sending it.
-    with bentoml_serve(built, settings, tmp_path, __BENTOML_DEBUG_USAGE="true") as port:
+    with bentoml_serve(built, build_settings, tmp_path, __BENTOML_DEBUG_USAGE="true") as port:
         url = f"http://127.0.0.1:{port}"
         rows = {"rows": [ROW]}
         assert httpx.post(f"{url}/predict", json=rows).status_code == 200

@@ -65,18 +65,15 @@ def require_bento(path: Path, digest: str) -> None:
 
 
 def _remove_compiled(path: Path) -> None:
+    """Again where another service of the same bento writes into it meanwhile."""
     for _ in range(REMOVALS):
-        caches = list(path.rglob("__pycache__"))
-        if not caches:
+        for cache in path.rglob("__pycache__"):
+            shutil.rmtree(cache, ignore_errors=True)
+        left = next(path.rglob("__pycache__"), None)
+        if left is None:
             return
-        for cache in caches:
-            shutil.rmtree(
-                cache, ignore_errors=True
-            )  # another service of the same bento may be writing into it
         time.sleep(0.1)
-    raise NorenError(
-        f"{caches[0]} cannot be removed, and what is compiled there cannot be checked. Remove it."
-    )
+    raise NorenError(f"{left} cannot be removed, and what is compiled there cannot be checked. Remove it.")
 
 
 def _hash_without_moment(file: Path) -> str:

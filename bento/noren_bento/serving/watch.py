@@ -52,18 +52,25 @@ def end_master(master: int, reason: str) -> NoReturn:
 def start_watch(worker: Worker, master: int | None, *, max_memory: int = 0) -> threading.Event:
     """Start the thread; setting the returned event tells it that the service is shutting down.
 
-    `max_memory` is the most bytes of resident memory that this process may have; 0 for any. Twice what it has now is
-    always allowed: a model that is larger than the limit when it rests would be replaced for ever, and never measured.
+    `max_memory` is the most bytes of resident memory that this process may have, as `allowed_memory` takes it.
     """
-    if max_memory:
-        max_memory = max(max_memory, 2 * resident_memory())
+    allowed = allowed_memory(max_memory, resident_memory())
     ending = threading.Event()
     parent = os.getppid() if master is None else master
-    watch = threading.Thread(
-        target=_watch, args=(worker, ending, parent, max_memory), name="watch", daemon=True
-    )
+    watch = threading.Thread(target=_watch, args=(worker, ending, parent, allowed), name="watch", daemon=True)
     watch.start()
     return ending
+
+
+def allowed_memory(limit: int, resting: int) -> int:
+    """Bytes that a worker may have: the limit, or twice what it has when it rests; 0 is any.
+
+    A model that is larger than the limit when it rests would be replaced for ever, and never measured.
+
+    >>> allowed_memory(1_000, 100), allowed_memory(1_000, 3_000), allowed_memory(0, 3_000)
+    (1000, 6000, 0)
+    """
+    return max(limit, 2 * resting) if limit else 0
 
 
 def _watch(worker: Worker, ending: threading.Event, parent: int, max_memory: int) -> None:
