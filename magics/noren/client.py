@@ -71,10 +71,10 @@ class Client:
         """Return one row of answers for each row, under the same index, sent in batches.
 
         Columns: `prediction` (`prediction_0`, … of a model of several targets), `probability_LABEL` for each class
-        where the model has probabilities, and `request_id`, `row` (its place in that request) and `version`, which
-        are the row's key in the prediction log and for `feedback`. Besides a pandas frame it takes one of polars, a
-        pyarrow table, or rows as dicts. Raises NorenError with the service's own words where it refuses a row, and
-        UnreachableError where it does not answer.
+        where the model has probabilities, `score` (`score_0`, …) where it has a `decision_function` instead, and
+        `request_id`, `row` (its place in that request) and `version`, which are the row's key in the prediction log
+        and for `feedback`. Besides a pandas frame it takes one of polars, a pyarrow table, or rows as dicts. Raises
+        NorenError with the service's own words where it refuses a row, and UnreachableError where it does not answer.
         """
         import pandas as pd
 
@@ -180,6 +180,8 @@ def _frame_of(body: bytes) -> pd.DataFrame:
     columns = _spread("prediction", table["predictions"], None)
     if "probabilities" in table.column_names:
         columns |= _spread("probability", table["probabilities"], json.loads(about.get(b"classes", b"null")))
+    if "scores" in table.column_names:
+        columns |= _spread("score", table["scores"], None)
     columns["request_id"] = about[b"request_id"].decode()
     columns["row"] = np.arange(table.num_rows)
     columns["version"] = about[b"model"].decode()

@@ -13,6 +13,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import numpy as np
+from numpy.typing import NDArray
 
 from noren_bento.errors import NorenError, UnreachableError
 from noren_bento.release.version import Signature
@@ -170,15 +171,21 @@ def answers_of(responses: Sequence[Response], signature: Signature) -> Answers:
     predictions = np.array([one.body["predictions"][0] for one in responses], dtype=dtype)
     if predictions.dtype.kind == "U":
         predictions = predictions.astype(object)
-    given = [one.body["probabilities"][0] for one in responses if one.body.get("probabilities")]
-    return Answers(predictions, np.array(given, dtype=np.float64) if given else None)
+    return Answers(predictions, _numbers_of(responses, "probabilities"), _numbers_of(responses, "scores"))
+
+
+def _numbers_of(responses: Sequence[Response], key: str) -> NDArray[np.float64] | None:
+    given = [one.body[key][0] for one in responses if one.body.get(key)]
+    return np.array(given, dtype=np.float64) if given else None
 
 
 def _pick(whole: Response, place: int, rows: int) -> Response:
     lists = {
         key: [values[place]]
         for key, values in whole.body.items()
-        if key in ("predictions", "probabilities") and isinstance(values, list) and len(values) == rows
+        if key in ("predictions", "probabilities", "scores")
+        and isinstance(values, list)
+        and len(values) == rows
     }
     return Response(whole.status, whole.body | lists, whole.seconds / rows)
 

@@ -17,13 +17,14 @@ from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
+from sklearn.svm import LinearSVC
 
 import noren
 from noren.client import Client
 from noren_bento.errors import NorenError, UnreachableError
 from noren_bento.settings import Settings, load_settings
 from noren_bento.targets.temporary import serving
-from tests.noren_bento.builds import build, people
+from tests.noren_bento.builds import build, numbers, people
 
 
 @contextmanager
@@ -110,6 +111,19 @@ def test_a_name_that_is_not_allowed_is_refused() -> None:
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     home = tmp_path_factory.mktemp("home")
     return load_settings({"home": str(home)}, folder=Path("/"))
+
+
+@pytest.mark.slow
+def test_a_model_without_probabilities_gives_its_scores(settings: Settings) -> None:
+    X, y = numbers()
+    model = LinearSVC().fit(X, y)
+    built = build(model, "scored", (X, y), settings)
+    with serving(built.path, settings=settings, workers=1) as url, noren.Client(url) as client:
+        answers = client.predict(X)
+    assert list(answers) == ["prediction", "score", "request_id", "row", "version"]
+    assert answers["prediction"].tolist() == model.predict(X).tolist()
+    assert answers["score"].tolist() == model.decision_function(X).tolist()
+    assert built.runtime == "exact"
 
 
 @pytest.mark.slow

@@ -61,11 +61,13 @@ def convert(model: Any, signature: Signature, form: Form) -> bytes:
     from skl2onnx import convert_sklearn
 
     portable = make_portable(model, signature)
-    options = {id(portable): {"zipmap": False}} if signature.task == "classification" else None
     with _plain_attributes():
         # With a name of its own choice the converter would make other bytes each time.
         graph = convert_sklearn(
-            portable, "model", initial_types=_input_types(signature, form), options=options
+            portable,
+            "model",
+            initial_types=_input_types(signature, form),
+            options=_options(portable, signature),
         )
     restore_missing_codes(graph.graph, model)
     parts = list(parts_of(model))
@@ -75,6 +77,17 @@ def convert(model: Any, signature: Signature, form: Form) -> bytes:
         cast_around_trees(graph.graph, parts)
     content: bytes = graph.SerializeToString()
     return content
+
+
+def _options(portable: Any, signature: Signature) -> dict[int, dict[str, bool]] | None:
+    if signature.task != "classification":
+        return None
+    options = {id(portable): {"zipmap": False}}
+    if signature.scores:
+        # Without this the scores of two classes have the other sign.
+        machines = [part for part in parts_of(portable) if type(part).__name__ in ("SVC", "NuSVC")]
+        options |= {id(part): {"zipmap": False, "raw_scores": True} for part in machines}
+    return options
 
 
 def _input_types(signature: Signature, form: Form) -> list[tuple[str, Any]]:

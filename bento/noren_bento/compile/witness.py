@@ -24,7 +24,8 @@ from noren_bento.serving.rows import rows_of_columns
 ROWS = 24
 """Reference rows, and as many adversarial ones, that are packaged at most."""
 MARGIN = 1e-6
-"""Least distance of the two largest probabilities: a label that hangs on the last bits may differ on another CPU."""
+"""Least distance of the two largest probabilities or scores, or of a single score from zero: a label that hangs on the
+last bits may differ on another CPU."""
 
 
 def make_proof(
@@ -51,6 +52,7 @@ def make_proof(
         rows=rows,
         predictions=[label for one in answers for label in one.predictions.tolist()],
         probabilities=probabilities or None,
+        scores=[score for one in answers if one.scores is not None for score in one.scores.tolist()] or None,
         kind=answers[0].predictions.dtype.kind,
         scale=expected.scale,
     )
@@ -63,9 +65,7 @@ def _pick(expected: Expected, what: str) -> tuple[dict[str, NDArray[np.generic]]
     assert largest.answers is not None
     (sure,) = np.nonzero(_sure_rows(largest.answers))
     taken = sure[np.linspace(0, len(sure) - 1, min(ROWS, len(sure))).astype(np.int64)]
-    shares = largest.answers.probabilities
-    answers = Answers(largest.answers.predictions[taken], None if shares is None else shares[taken])
-    return take_rows(largest.rows, taken), answers
+    return take_rows(largest.rows, taken), largest.answers.take(taken)
 
 
 def _size(asked: Asked) -> int:
@@ -74,8 +74,10 @@ def _size(asked: Asked) -> int:
 
 def _sure_rows(answers: Answers) -> NDArray[np.bool_]:
     finite = finite_rows(answers)
-    if answers.probabilities is None or answers.probabilities.shape[1] < 2:
+    if answers.scores is not None and answers.scores.ndim == 1:
+        return np.asarray(finite & (np.abs(answers.scores) > MARGIN))
+    numbers = answers.probabilities if answers.scores is None else answers.scores
+    if numbers is None or numbers.shape[1] < 2:
         return finite
-    ordered = np.sort(answers.probabilities, axis=1)
-    sure: NDArray[np.bool_] = finite & (ordered[:, -1] - ordered[:, -2] > MARGIN)
-    return sure
+    ordered = np.sort(numbers, axis=1)
+    return np.asarray(finite & (ordered[:, -1] - ordered[:, -2] > MARGIN))

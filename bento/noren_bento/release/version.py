@@ -44,6 +44,9 @@ class Signature:
     """Class labels of a classifier, in the order of its probabilities."""
     probabilities: bool = False
     """Whether answers hold `predict_proba`; with several targets they never do."""
+    scores: int = 0
+    """How many numbers `decision_function` gives for a row; 0 where answers hold none: where they hold probabilities,
+    and of models that have no such method."""
     targets: tuple[str, ...] = ()
     """Names of the targets where there are several; empty where there is one."""
     target_classes: tuple[tuple[Label, ...], ...] = ()

@@ -28,6 +28,8 @@ class Answers:
     """Shape (rows,), or (rows, targets) where the model has several: labels, values or cluster numbers."""
     probabilities: NDArray[np.float64] | None = None
     """Shape (rows, classes) in the order of the signature's classes; None where the model gives none."""
+    scores: NDArray[np.float64] | None = None
+    """What `decision_function` gives where the model has no probabilities: shape (rows,) or (rows, numbers)."""
 
     def outputs(self) -> Mapping[str, NDArray[Any]]:
         """What the Profile's outputs count: `prediction`, or `prediction_0`, `prediction_1`, … of several targets."""
@@ -35,12 +37,24 @@ class Answers:
             return {"prediction": self.predictions}
         return {f"prediction_{i}": self.predictions[:, i] for i in range(self.predictions.shape[1])}
 
+    def take(self, rows: NDArray[Any] | slice) -> Answers:
+        """The answers of some rows, given their places or a mask of shape (rows,)."""
+        return Answers(
+            self.predictions[rows],
+            None if self.probabilities is None else self.probabilities[rows],
+            None if self.scores is None else self.scores[rows],
+        )
+
 
 def require_finite(answers: Answers, rows: int) -> Answers:
     """Return the answers when there is one a row and none is NaN or infinite, else raise ModelError."""
     if len(answers.predictions) != rows:
         raise ModelError(f"The model gave {len(answers.predictions)} predictions for {rows} rows.")
-    for what, values in (("prediction", answers.predictions), ("probability", answers.probabilities)):
+    for what, values in (
+        ("prediction", answers.predictions),
+        ("probability", answers.probabilities),
+        ("score", answers.scores),
+    ):
         if values is not None and values.dtype.kind == "f":
             if values.size <= FEW and all(map(isfinite, values.ravel().tolist())):
                 continue

@@ -116,9 +116,11 @@ def _join(seen: Sequence[Seen], *, casting: Any) -> Batch:
 
 def _join_answers(parts: Sequence[Answers], casting: Any) -> Answers:
     probabilities = [one.probabilities for one in parts if one.probabilities is not None]
+    scores = [one.scores for one in parts if one.scores is not None]
     return Answers(
         np.concatenate([one.predictions for one in parts], casting=casting),
         np.concatenate(probabilities) if len(probabilities) == len(parts) else None,
+        np.concatenate(scores) if len(scores) == len(parts) else None,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,11 +12,11 @@ from noren_bento.serving.answers import Answers
 PROBABILITY_TOLERANCE = 1e-5
 """Largest difference of a probability."""
 VALUE_TOLERANCE = 1e-5
-"""Largest difference of a value, relative to the larger of the value and the reference's median magnitude."""
+"""Largest difference of a value or score, relative to the larger of it and the reference's median magnitude."""
 
 
 def compare(expected: Answers, given: Answers, *, scale: float = 0.0) -> str | None:
-    """Labels must be equal, probabilities and values within their tolerances.
+    """Labels must be equal, probabilities, values and scores within their tolerances.
 
     Rows that are answered with what is not finite are the model's error, whatever it is exactly: they must be so in
     both.
@@ -29,16 +31,24 @@ def compare(expected: Answers, given: Answers, *, scale: float = 0.0) -> str | N
         return "values that are not finite differ"
     left, right = expected.predictions[finite], given.predictions[finite]
     if left.dtype.kind == "f":
-        relative = _relative(left, right, scale)
-        wrong = int(np.sum(relative > VALUE_TOLERANCE))
-        if wrong:
-            return f"{wrong} of {left.size} values differ, by up to {relative.max():.2g} relative"
+        if difference := _compare_values("values", left, right, scale):
+            return difference
     elif flips := int(np.sum(left != right)):
         return f"{flips} of {left.size} labels differ"
+    if expected.scores is not None and given.scores is not None:
+        return _compare_values("scores", expected.scores[finite], given.scores[finite], scale)
     if expected.probabilities is None or given.probabilities is None:
         return None
     worst = _worst(expected.probabilities[finite], given.probabilities[finite])
     return None if worst <= PROBABILITY_TOLERANCE else f"probabilities differ by up to {worst:.2g}"
+
+
+def _compare_values(
+    what: str, left: NDArray[np.float64], right: NDArray[np.float64], scale: float
+) -> str | None:
+    relative = _relative(left, right, scale)
+    wrong = int(np.sum(relative > VALUE_TOLERANCE))
+    return f"{wrong} of {left.size} {what} differ, by up to {relative.max():.2g} relative" if wrong else None
 
 
 def compare_bits(expected: Answers, given: Answers) -> str | None:
@@ -52,11 +62,20 @@ def compare_bits(expected: Answers, given: Answers) -> str | None:
     if flips:
         kind = "values" if expected.predictions.dtype.kind == "f" else "labels"
         return f"{flips} of {expected.predictions.size} {kind} differ by {largest_difference(expected, given):.2g}"
-    if expected.probabilities is None or given.probabilities is None:
-        return None
-    if (expected.probabilities[finite] != given.probabilities[finite]).any():
-        return f"probabilities differ by {largest_difference(expected, given):.2g}"
+    for what, one, other in _certainties(expected, given):
+        if (one[finite] != other[finite]).any():
+            return f"{what} differ by {largest_difference(expected, given):.2g}"
     return None
+
+
+def _certainties(
+    expected: Answers, given: Answers
+) -> Iterator[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
+    """Probabilities and scores that both have."""
+    if expected.probabilities is not None and given.probabilities is not None:
+        yield "probabilities", expected.probabilities, given.probabilities
+    if expected.scores is not None and given.scores is not None:
+        yield "scores", expected.scores, given.scores
 
 
 def compare_shapes(expected: Answers, given: Answers) -> str | None:
@@ -67,30 +86,35 @@ def compare_shapes(expected: Answers, given: Answers) -> str | None:
     texts = not {left.dtype.kind, right.dtype.kind} - set("OUT")
     if left.dtype.kind != right.dtype.kind and not texts:
         return f"{'values' if left.dtype.kind == 'f' else 'labels'} are {right.dtype}, not {left.dtype}"
-    one, other = expected.probabilities, given.probabilities
-    if (one is None) != (other is None) or (
-        one is not None and other is not None and one.shape != other.shape
+    for what, one, other in (
+        ("probabilities", expected.probabilities, given.probabilities),
+        ("scores", expected.scores, given.scores),
     ):
-        return "probabilities have another shape"
+        if (None if one is None else one.shape) != (None if other is None else other.shape):
+            return f"{what} have another shape"
     return None
 
 
 def largest_difference(expected: Answers, given: Answers, *, scale: float = 0.0) -> float:
-    """The largest difference of a probability, or of a value relative to its size; of answers of one shape."""
+    """The largest difference of a probability, or of a value or score relative to its size; of answers of one shape."""
     finite = finite_rows(expected) & finite_rows(given)
     worst = 0.0
     if expected.predictions.dtype.kind == "f":
         relative = _relative(expected.predictions[finite], given.predictions[finite], scale)
         worst = float(relative.max(initial=0.0))
-    if expected.probabilities is not None and given.probabilities is not None:
-        worst = max(worst, _worst(expected.probabilities[finite], given.probabilities[finite]))
+    for what, one, other in _certainties(expected, given):
+        left, right = one[finite], other[finite]
+        found = (
+            _worst(left, right) if what == "probabilities" else _relative(left, right, scale).max(initial=0.0)
+        )
+        worst = max(worst, float(found))
     return worst
 
 
 def finite_rows(answers: Answers) -> NDArray[np.bool_]:
     """Which rows are answered with finite numbers or labels."""
     finite = np.ones(len(answers.predictions), dtype=np.bool_)
-    for values in (answers.predictions, answers.probabilities):
+    for values in (answers.predictions, answers.probabilities, answers.scores):
         if values is not None and values.dtype.kind == "f":
             finite &= np.isfinite(values.reshape(len(values), -1)).all(axis=1)
     return finite
@@ -107,8 +131,8 @@ def _worst(left: NDArray[np.float64], right: NDArray[np.float64]) -> float:
 
 
 def typical_size(answers: Answers) -> float:
-    """Median magnitude of the values; 0 for labels."""
-    values = answers.predictions
+    """Median magnitude of the values or scores; 0 for labels."""
+    values = answers.predictions if answers.scores is None else answers.scores
     if values.dtype.kind != "f" or not values.size:
         return 0.0
     return float(np.median(np.abs(values[finite_rows(answers)]))) if finite_rows(answers).any() else 0.0

@@ -73,6 +73,16 @@ def answer_schema(signature: Signature) -> Json:
             "items": each,
             "description": f"In the order of the classes: {', '.join(map(str, signature.classes))}",
         }
+    if signature.scores:
+        number: Json = {"type": "number"}
+        count = signature.scores
+        properties["scores"] = {
+            "type": "array",
+            "items": number
+            if count == 1
+            else {"type": "array", "items": number, "minItems": count, "maxItems": count},
+            "description": "What the model's decision_function gives.",
+        }
     return {
         "type": "object",
         "properties": properties,

@@ -28,7 +28,7 @@ class Format(Protocol):
 
 
 class RowsFormat:
-    """`{"rows": [{column: value, …}, …]}`, answered with the version, predictions and probabilities."""
+    """`{"rows": [{column: value, …}, …]}`, answered with the version, predictions and probabilities or scores."""
 
     content_type = JSON
 
@@ -37,10 +37,12 @@ class RowsFormat:
         self._version = version
 
     def encode(self, answers: Answers, request_id: str) -> bytes:
-        """Write `{"model", "predictions", "probabilities"?, "request_id"}`."""
+        """Write `{"model", "predictions", "probabilities"?, "scores"?, "request_id"}`."""
         document: dict[str, Any] = {"model": self._version, "predictions": answers.predictions.tolist()}
         if answers.probabilities is not None:
             document["probabilities"] = answers.probabilities.tolist()
+        if answers.scores is not None:
+            document["scores"] = answers.scores.tolist()
         document["request_id"] = request_id
         return _ENCODE(document)
 

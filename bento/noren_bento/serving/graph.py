@@ -42,7 +42,7 @@ class Graph:
         self._missing_text = missing_text
         self._feed = self._choose_feed()
         outputs = [output.name for output in self._session.get_outputs()]
-        self._outputs = outputs[:2] if signature.probabilities else outputs[:1]
+        self._outputs = outputs[:2] if signature.probabilities or signature.scores else outputs[:1]
         self._flags = bool(signature.classes) and isinstance(signature.classes[0], bool)
 
     def _choose_feed(self) -> Callable[[Columns], Feed]:
@@ -68,4 +68,12 @@ class Graph:
             predictions = predictions[:, 0]
         if self._flags:
             predictions = predictions.astype(np.bool_)
+        if self._signature.scores:
+            return Answers(predictions, scores=_read_scores(given[1], self._signature.scores))
         return Answers(predictions, given[1] if len(given) > 1 else None)
+
+
+def _read_scores(scores: NDArray[Any], width: int) -> NDArray[np.float64]:
+    """Scores as `decision_function` gives them: where a graph gives those of both of two classes, the second's."""
+    scores = scores.astype(np.float64, copy=False).reshape(len(scores), -1)
+    return scores[:, -1] if width == 1 else scores

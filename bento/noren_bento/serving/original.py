@@ -34,10 +34,11 @@ class Original:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             predictions = flat_predictions(self._model.predict(given))
-            if not self._signature.probabilities:
-                return Answers(predictions)
-            probabilities = self._model.predict_proba(given)
-        return Answers(predictions, np.asarray(probabilities, dtype=np.float64))
+            if self._signature.probabilities:
+                return Answers(predictions, np.asarray(self._model.predict_proba(given), dtype=np.float64))
+            return Answers(
+                predictions, scores=read_scores(self._model, given) if self._signature.scores else None
+            )
 
 
 def make_array(columns: Columns, signature: Signature) -> Any:
@@ -70,6 +71,11 @@ def flat_predictions(predictions: Any) -> NDArray[Any]:
     """Return what `predict` gave as a dense array, of shape (rows,) where there is one target."""
     array = np.asarray(predictions.toarray() if hasattr(predictions, "toarray") else predictions)
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+
+
+def read_scores(model: Any, given: Any) -> NDArray[np.float64]:
+    """Return what `decision_function` gives, of shape (rows,) where that is one number a row."""
+    return flat_predictions(np.asarray(model.decision_function(given), dtype=np.float64))
 
 
 def use_one_job(model: Any) -> None:

@@ -47,7 +47,8 @@ class Proof(msgspec.Struct, frozen=True):
     kind: str
     """Kind of the predictions' numpy dtype."""
     scale: float
-    """Typical magnitude of the values."""
+    """Typical magnitude of the values, or of the scores."""
+    scores: list[Any] | None = None
 
 
 def write_proof(folder: Path, proof: Proof) -> None:
@@ -67,15 +68,15 @@ def expected_answers(proof: Proof) -> Answers:
     """The packaged answers."""
     dtype = KINDS.get(proof.kind, object)
     probabilities = None if proof.probabilities is None else np.array(proof.probabilities, dtype=np.float64)
-    return Answers(np.array(proof.predictions, dtype=dtype), probabilities)
+    scores = None if proof.scores is None else np.array(proof.scores, dtype=np.float64)
+    return Answers(np.array(proof.predictions, dtype=dtype), probabilities, scores)
 
 
 def require_proven(proof: Proof, columns: Columns, given: Answers) -> None:
     """Raise NorenError where an engine's answers to the packaged rows are not those of the proof."""
     expected = expected_answers(proof)
     if count_rows(columns) == 1:
-        first = None if expected.probabilities is None else expected.probabilities[:1]
-        expected = Answers(expected.predictions[:1], first)
+        expected = expected.take(slice(1))
     if difference := compare(expected, given, scale=proof.scale):
         raise NorenError(
             f"This version's engine ({proof.runtime}, {proof.form}) answers its packaged rows otherwise here than "

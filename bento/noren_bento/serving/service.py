@@ -133,6 +133,8 @@ def _document_types(signature: Signature) -> tuple[Any, Any]:
     answer: dict[str, Any] = {"model": (str, ...), "predictions": (list[Any], ...), "request_id": (str, ...)}
     if signature.probabilities:
         answer["probabilities"] = (list[list[float]], ...)
+    if signature.scores:
+        answer["scores"] = (list[float] if signature.scores == 1 else list[list[float]], ...)
     return list[row], create_model("Answer", **answer)  # type: ignore[valid-type]
 
 

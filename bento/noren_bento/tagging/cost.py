@@ -34,7 +34,7 @@ BULK_ROWS = 500
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What predictions cost in one process, with everything that serving asks for: labels, and probabilities."""
+    """What predictions cost in one process, with all that serving asks for: labels, and probabilities or scores."""
 
     one_row_ms: float
     """Milliseconds for one row: the median."""
@@ -141,6 +141,8 @@ def _answer(model: Any, given: Any, signature: Signature) -> None:
     model.predict(given)
     if signature.probabilities:
         model.predict_proba(given)
+    if signature.scores:
+        model.decision_function(given)
 
 
 def _time(call: Callable[[int], object], *, calls: int, clock: Callable[[], float]) -> list[float]:

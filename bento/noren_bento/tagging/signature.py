@@ -12,7 +12,7 @@ import numpy as np
 
 from noren_bento.errors import NorenError
 from noren_bento.release.version import Column, Kind, Label, Signature, Task
-from noren_bento.serving.original import flat_predictions
+from noren_bento.serving.original import flat_predictions, read_scores
 from noren_bento.tagging.frames import model_input, read_container
 
 if TYPE_CHECKING:
@@ -41,16 +41,34 @@ def read_signature(
     task = read_task(model, y)
     columns = tuple(read_column(name, frame[name]) for name in frame.columns)
     several, classify = np.ndim(y) == 2, task == "classification"
+    probabilities = classify and not several and callable(getattr(model, "predict_proba", None))
     signature = Signature(
         columns=columns,
         task=task,
         container=read_container(X),
         classes=_read_classes(model, y) if classify and not several else (),
-        probabilities=classify and not several and callable(getattr(model, "predict_proba", None)),
+        probabilities=probabilities,
         targets=targets if several else (),
         target_classes=tuple(tuple(np.unique(one).tolist()) for one in y.T) if classify and several else (),
     )
+    if not several and not probabilities and task in ("classification", "outliers"):
+        signature = replace(signature, scores=_count_scores(model, signature, frame))
     return _with_proven_missing(model, signature, frame)
+
+
+def _count_scores(model: Any, signature: Signature, frame: pd.DataFrame) -> int:
+    """How many numbers the model's `decision_function` gives for a row; 0 where it gives no usable ones."""
+    if not callable(getattr(model, "decision_function", None)) or not len(frame):
+        return 0
+    rows = frame.iloc[:2]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scores = read_scores(model, model_input(rows, signature))
+    except Exception:  # a model that cannot give scores is served with its labels alone
+        return 0
+    whole = scores.dtype.kind == "f" and bool(np.isfinite(scores).all())
+    return scores.size // len(rows) if whole and len(scores) == len(rows) and scores.ndim <= 2 else 0
 
 
 def needs_target(model: Any) -> bool:

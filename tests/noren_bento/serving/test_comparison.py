@@ -30,6 +30,15 @@ def test_probabilities_that_differ_are_a_difference() -> None:
     assert compare(left, right) == "probabilities differ by up to 0.0001"
 
 
+def test_scores_are_compared_relative_to_their_size() -> None:
+    labels = np.array([0, 1])
+    left, near, far = (Answers(labels, scores=np.array([-100.0, 100.0 + more])) for more in (0.0, 1e-4, 1e-2))
+    assert compare(left, near) is None
+    assert compare(left, far) == "1 of 2 scores differ, by up to 0.0001 relative"
+    assert compare_bits(left, near) == "scores differ by 1e-06"
+    assert compare(left, Answers(labels)) == "scores have another shape"
+
+
 def test_a_value_that_is_not_finite_must_be_so_in_both() -> None:
     assert compare(Answers(np.array([np.nan, 1.0])), Answers(np.array([0.0, 1.0])))
     assert compare(Answers(np.array([np.nan, 1.0])), Answers(np.array([np.nan, 1.0]))) is None

@@ -105,6 +105,7 @@ class Odd:
         (ValueError("boom"), "churn/1 raised ValueError: boom"),
         (Answers(np.array([1.0, np.nan])), "prediction for row 1 is not a finite number"),
         (Answers(np.array([1, 1]), np.array([[0.5, 0.5], [np.inf, 0]])), "probability for row 1"),
+        (Answers(np.array([1, 1]), scores=np.array([0.5, np.inf])), "score for row 1"),
         (Answers(np.array([1.0])), "1 predictions for 2 rows"),
     ],
 )

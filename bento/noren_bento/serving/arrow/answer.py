@@ -1,4 +1,4 @@
-"""Answer: predictions and probabilities as an Arrow IPC stream of one batch, under the names that JSON has."""
+"""Answer: predictions, probabilities and scores as an Arrow IPC stream of one batch, under the names that JSON has."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ INT, FLOAT, UTF8, BOOL, FIXED_SIZE_LIST = 2, 3, 5, 6, 16
 
 
 def write_answers(answers: Answers, *, model: str, request_id: str, classes: tuple[Any, ...] = ()) -> bytes:
-    """Write `predictions`, and `probabilities` where there are; the schema's metadata says who answered what.
+    """Write `predictions`, and `probabilities` or `scores`; the schema's metadata says who answered what.
 
     `classes` are the labels of the probabilities, in their order; the metadata has them as JSON.
     """
     columns = [("predictions", answers.predictions)]
     if answers.probabilities is not None:
         columns.append(("probabilities", answers.probabilities))
+    if answers.scores is not None:
+        columns.append(("scores", answers.scores))
     about = [Node("model", model), Node("request_id", request_id)]
     if answers.probabilities is not None and classes:
         about.append(Node("classes", json.dumps(classes)))

@@ -17,10 +17,21 @@ Matrix = NDArray[np.float64]
 Decide = Callable[[Matrix], Answers]
 
 
-def compile_classes(classes: Classes, *, wanted: bool) -> Decide:
-    """Return what turns scores into answers; `wanted` says whether these hold probabilities."""
+def compile_classes(classes: Classes, *, probabilities: bool, scored: bool) -> Decide:
+    """Return what turns scores into answers; what these hold beside labels is said by the signature."""
     labels = np.array(classes.labels, dtype=np.dtype(classes.dtype))
     labels.setflags(write=False)
+    decide = _compile(classes, labels, wanted=probabilities)
+    if not scored:
+        return decide
+
+    def decide_and_show(scores: Matrix) -> Answers:
+        return Answers(decide(scores).predictions, scores=scores)
+
+    return decide_and_show
+
+
+def _compile(classes: Classes, labels: NDArray[Any], *, wanted: bool) -> Decide:
     if classes.threshold is not None:
         return _compile_threshold(classes, classes.threshold, labels, wanted=wanted)
     if len(labels) == 2:

@@ -29,7 +29,11 @@ class Exact:
         self._row = compile_row(program, names)
         self._score_row = compile_row_head(program) if self._row else None
         self._answer: Callable[[Matrix], Answers] = (
-            compile_classes(program.classes, wanted=signature.probabilities) if program.classes else Answers
+            compile_classes(
+                program.classes, probabilities=signature.probabilities, scored=bool(signature.scores)
+            )
+            if program.classes
+            else Answers
         )
 
     def predict(self, columns: Columns) -> Answers:

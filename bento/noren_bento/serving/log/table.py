@@ -133,6 +133,8 @@ def _arrays(batch: Batch) -> dict[str, NDArray[Any]]:
     arrays |= {f"\0{name}": values for name, values in batch.answers.outputs().items()}
     if batch.answers.probabilities is not None:
         arrays["\0probabilities"] = batch.answers.probabilities
+    if batch.answers.scores is not None:
+        arrays["\0scores"] = batch.answers.scores
     return arrays
 
 
@@ -166,7 +168,13 @@ def _outputs(signature: Signature) -> list[_Source]:
     if signature.probabilities:
         for place, label in enumerate(signature.classes):
             field = Field(f"probability_{label}", "number")
-            sources.append(_Source(field, "number", _Probability(place), Texts()))
+            sources.append(_Source(field, "number", _Place("\0probabilities", place), Texts()))
+    if signature.scores == 1:
+        sources.append(_Source(Field("score", "number"), "number", _Input("\0scores"), Texts()))
+    else:
+        for place in range(signature.scores):
+            field = Field(f"score_{place}", "number")
+            sources.append(_Source(field, "number", _Place("\0scores", place), Texts()))
     return sources
 
 
@@ -199,11 +207,12 @@ class _Input:
 
 
 @dataclass(frozen=True, slots=True)
-class _Probability:
-    """One class's column of the probabilities."""
+class _Place:
+    """One column of the probabilities or scores."""
 
+    name: str
     place: int
 
     def __call__(self, arrays: dict[str, NDArray[Any]]) -> NDArray[Any]:
-        values: NDArray[Any] = arrays["\0probabilities"][:, self.place]
+        values: NDArray[Any] = arrays[self.name][:, self.place]
         return values

@@ -133,6 +133,12 @@ def _labels(facts: CardFacts) -> dict[str, str]:
     return dict(zip(names, told, strict=True))
 
 
+def _answers_of(signature: Signature) -> str:
+    if signature.probabilities:
+        return "labels and their probabilities"
+    return "labels and their scores (decision_function)" if signature.scores else "predictions"
+
+
 def _model(facts: CardFacts) -> tuple[Part, ...]:
     signature, description = facts.version.signature, facts.description
     pairs = [("class", visible(description.kind)), ("made of", made_of(description))]
@@ -143,7 +149,7 @@ def _model(facts: CardFacts) -> tuple[Part, ...]:
         pairs.append(("classes", listed(signature.classes, 30)))
     if signature.targets:
         pairs.append(("targets", listed(signature.targets, 30)))
-    pairs.append(("answers", "labels and their probabilities" if signature.probabilities else "predictions"))
+    pairs.append(("answers", _answers_of(signature)))
     pairs.append(("stored as", f"{STORED[facts.serialisation]}; {size(facts.model_bytes)}"))
     pairs.append(("digest", facts.version.digest))
     return (Pairs(tuple(pairs)), _parameters(description))

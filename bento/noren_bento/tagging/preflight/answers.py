@@ -26,12 +26,15 @@ ROUNDING = 1e-9
 
 
 def read_answers(model: Any, given: Any, signature: Signature) -> dict[str, NDArray[Any]]:
-    """What the model answers on these rows: `predict`, and `predict_proba` where the version has probabilities."""
+    """What the model answers on these rows: `predict`, and `predict_proba` or `decision_function` where the version
+    has probabilities or scores."""
     with warnings.catch_warnings(), _one_job():
         warnings.simplefilter("ignore")
         answers = {"predict": _plain(flat_predictions(model.predict(given)))}
         if signature.probabilities:
             answers["predict_proba"] = _plain(np.asarray(model.predict_proba(given)))
+        if signature.scores:
+            answers["decision_function"] = _plain(np.asarray(model.decision_function(given)))
     return answers
 
 

@@ -52,6 +52,13 @@ def test_probabilities_and_several_targets_are_lists_of_fixed_size() -> None:
     assert table.schema.field("probabilities").type.list_size == 2
 
 
+@pytest.mark.parametrize("scores", [np.array([-0.5, 2.0]), np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])])
+def test_scores_are_a_column(scores: np.ndarray) -> None:
+    table = read(Answers(np.array([0, 1]), scores=scores))
+    assert table.column_names == ["predictions", "scores"]
+    assert table["scores"].to_pylist() == scores.tolist()
+
+
 def test_several_targets_of_text_are_read_too() -> None:
     predictions = np.array([["a", "bb"], ["ccc", ""]], dtype=object)
     assert read(Answers(predictions))["predictions"].to_pylist() == predictions.tolist()

@@ -69,6 +69,30 @@ def test_a_row_has_its_key_its_inputs_and_its_outputs() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        (np.array([-0.5, 2.0]), {"score": [-0.5, 2.0]}),
+        (np.array([[1.0, 2.0], [3.0, 4.0]]), {"score_0": [1.0, 3.0], "score_1": [2.0, 4.0]}),
+    ],
+)
+def test_scores_are_logged(scores: np.ndarray, expected: dict[str, list[float]]) -> None:
+    names = ("score", "age")
+    signature = Signature(
+        tuple(Column(name, "number", "float64") for name in names),
+        "classification",
+        classes=("no", "yes"),
+        scores=scores.size // len(scores),
+    )
+    answers = Answers(np.array(["yes", "no"], dtype=object), scores=scores)
+    columns = MatrixColumns(names, np.array([[1.0, 2.0], [3.0, 4.0]]))
+    found = read(Table("churn/3", signature), batch(columns, answers))
+    assert {
+        name: values for name, values in found.items() if name.startswith("score_") or name == "score"
+    } == (expected if "score" in expected else {"score": [1.0, 3.0], **expected})
+    assert ("input_score" in found) == ("score" in expected)
+
+
 def test_of_several_requests_those_that_are_chosen_are_written() -> None:
     signature = Signature((Column("a", "number", "float64"), Column("b", "number", "float64")), "regression")
     columns = MatrixColumns(("a", "b"), np.arange(12.0).reshape(6, 2))
