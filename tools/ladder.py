@@ -2,7 +2,8 @@
 
 `python tools/ladder.py` takes about half an hour and writes docs/engines.md. Each model climbs the ladder, is written
 as a bento's model folder and loaded again. Then both the loaded version and the original answer rows that nobody has
-proven anything about: hard values in many columns at once, in requests of 1, 2 and 257 rows.
+proven anything about: hard values in many columns at once, in requests of 1, 2 and 257 rows. The version is asked in
+process, and over HTTP with JSON: uvicorn and the middleware that a bento has, without the rest of BentoML.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before numpy: a forked process cannot use
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import numpy as np
+from asking import asked_over_http
 from models.containers import of_containers
 from models.pipelines import of_pipelines, of_traps
 from models.scikit_learn import of_scikit_learn
@@ -93,7 +95,12 @@ def try_one(make: Make, folder: Path, without_onnx: str = "") -> tuple[str, str,
     expected = expect(
         lambda rows: require_finite(original(rows), count_rows(rows)), take_rows(columns, np.arange(2)), hard
     )
-    difference = find_difference(expected, predictor.predict, bits=outcome.runtime != "onnx")
+    bits = outcome.runtime != "onnx"
+    difference = find_difference(expected, predictor.predict, bits=bits)
+    if not difference:
+        with asked_over_http(folder) as ask:
+            difference = find_difference(expected, ask, bits=bits)
+            difference = difference and f"over HTTP: {difference}"
     return outcome.runtime, outcome.because, difference or "equal", outcome.speedup
 
 
@@ -164,9 +171,9 @@ def render(rows: list[Row]) -> str:
         "Every estimator of scikit-learn that predicts, pipelines, and what is known to go wrong, each put on the",
         "highest step of the ladder whose answers equal the original's: *exact* (numpy alone), *onnx*, *arrays*",
         "(scikit-learn without pandas), *sklearn* (on a DataFrame). Then the loaded version answered rows that played",
-        "no part in the proof: hard values in many columns at once, in requests of 1, 2 and 257 rows. *Equal* is to",
-        "the last bit, but for *onnx*: there labels are equal and numbers within 1e-5. `python tools/ladder.py` writes",
-        "this page.",
+        "no part in the proof: hard values in many columns at once, in requests of 1, 2 and 257 rows, in process and",
+        "as JSON over HTTP. *Equal* is to the last bit, but for *onnx*: there labels are equal and numbers within",
+        "1e-5. `python tools/ladder.py` writes this page.",
         "",
         f"**{silent} silent differences in {len(rows)} models**: {counted}.",
         f"{datetime.now(UTC):%Y-%m-%d}, {platform.system()} {platform.machine()}, Python {platform.python_version()};",
