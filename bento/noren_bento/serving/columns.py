@@ -27,7 +27,7 @@ NUMERIC = ("number", "integer", "boolean")
 
 
 class MatrixColumns(Mapping[str, NDArray[np.float64]]):
-    """Numeric columns that lie side by side in one float64 matrix of shape (rows, columns).
+    """Numeric columns that lie side by side in one float64 matrix of shape (rows, columns), in either order.
 
     >>> columns = MatrixColumns(("a", "b"), np.array([[1.0, 2.0], [3.0, 4.0]]))
     >>> columns["b"].tolist()

@@ -51,7 +51,7 @@ def make_array(columns: Columns, signature: Signature) -> Any:
     # Floats where the array was of integers, which have no missing value.
     if dtype.kind not in "iub" or not np.isnan(matrix).any():
         matrix = matrix.astype(dtype, copy=False)
-    return matrix if signature.container == "array" else _as_sparse(matrix)
+    return np.ascontiguousarray(matrix) if signature.container == "array" else _as_sparse(matrix)
 
 
 def make_objects(columns: Columns, names: tuple[str, ...]) -> NDArray[Any]:

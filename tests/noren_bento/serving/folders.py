@@ -31,10 +31,14 @@ def write_folder(
     *,
     name: str = "churn",
     steps: Collection[Runtime] = STEPS,
+    given: Any = None,
 ) -> Path:
-    """Write a fitted model as version 1: the first of these steps of the ladder, or with skops."""
+    """Write a fitted model as version 1: the first of these steps of the ladder, or with skops.
+
+    `given` is what it was fitted on, where that is not the frame X.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    signature = read_signature(model, X, X, y)
+    signature = read_signature(model, X if given is None else given, X, y)
     columns = columns_of_frame(X, signature)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the converter's own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def columns_of_stream(body: bytes, schema: Schema) -> Columns:
     }
 
 
-def _places(fields: list[Field], schema: Schema) -> list[int]:
+def _places(fields: Sequence[Field], schema: Schema) -> list[int]:
     """Where each column of the model stands in the stream."""
     found: dict[str, int] = {}
     known = set(schema.names)
@@ -74,19 +75,21 @@ def _places(fields: list[Field], schema: Schema) -> list[int]:
 
 
 def _matrix(batches: list[tuple[int, list[Values]]], places: list[int]) -> NDArray[np.float64] | None:
-    """Numbers side by side; None where one is missing, infinite or too large, which is looked at column by column."""
-    matrix = np.empty((sum(rows for rows, _ in batches), len(places)))
+    """Numbers side by side; None where one is missing, infinite or too large, which is looked at column by column.
+
+    Each column lies in one piece, as it does in the body: to put its values apart takes ten times as long.
+    """
+    turned = np.empty((len(places), sum(rows for rows, _ in batches)))
     start = 0
     for rows, values in batches:
-        part = matrix[start : start + rows]
         for target, place in enumerate(places):
             numbers, valid = values[place]
             if valid is not None:
                 return None
-            part[:, target] = numbers
+            turned[target, start : start + rows] = numbers
         start += rows
     # Written so that NaN fails it.
-    return matrix if np.abs(matrix).max() <= LARGEST else None
+    return turned.T if turned.max() <= LARGEST and turned.min() >= -LARGEST else None
 
 
 def _join(parts: list[Values]) -> Values:

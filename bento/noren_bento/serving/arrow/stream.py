@@ -7,7 +7,8 @@ that the body does not hold: lengths are compared with its size, texts that over
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -23,6 +24,8 @@ SCHEMA, DICTIONARY, BATCH = 1, 2, 3
 DAYS = np.dtype("<i4")
 LARGEST_TEXT = 64_000_000
 """Bytes of all texts of one column: views may share what they show, so the body's size does not limit them."""
+REMEMBERED_BYTES = 200_000
+"""Metadata that is longer is read anew each time, so that nobody fills the memory with it."""
 BROKEN = (struct.error, IndexError, ValueError, OverflowError, TypeError, KeyError)
 
 Values = tuple[NDArray[Any], NDArray[np.bool_] | None]
@@ -39,12 +42,9 @@ class Stream:
         if body[:6] == b"ARROW1":
             raise Refusal("The body is an Arrow file; send the stream format.", status=400)
         try:
-            kind, schema, _ = next(self._messages())
-            if kind != SCHEMA:
-                raise ValueError("its first message is no schema")
-            if schema.number(0, I16):
-                raise ValueError("its numbers are big-endian")
-            self.fields = [read_field(table) for table in schema.tables(1)]
+            message, _, _ = next(self._messages())
+            read = _remember_fields if len(message.buffer) <= REMEMBERED_BYTES else _read_fields
+            self.fields = read(bytes(message.buffer))
         except StopIteration:
             raise Refusal("The body is no Arrow IPC stream: it is empty.", status=400) from None
         except BROKEN as error:
@@ -54,7 +54,8 @@ class Stream:
         """The rows and columns of each batch; raises Refusal, also when there are more rows than this."""
         total = 0
         try:
-            for kind, table, data in self._messages():
+            for message, table, data in self._messages():
+                kind = message.number(1, U8)
                 if kind == DICTIONARY:
                     self._learn(table, data)
                 elif kind == BATCH:
@@ -70,7 +71,8 @@ class Stream:
         except BROKEN as error:
             raise _broken(error) from None
 
-    def _messages(self) -> Iterator[tuple[int, Table, memoryview]]:
+    def _messages(self) -> Iterator[tuple[Table, Table, memoryview]]:
+        """Each message, its header and its data."""
         while self._place + 8 <= len(self._body):
             mark, length = struct.unpack_from("<Ii", self._body, self._place)
             if mark != CONTINUES or length < 0:
@@ -84,7 +86,7 @@ class Stream:
             if header is None or not 0 <= size <= len(self._body) - start:
                 raise ValueError("a message is cut off")
             self._place = start + size
-            yield message.number(1, U8), header, self._body[start : self._place]
+            yield message, header, self._body[start : self._place]
 
     def _learn(self, table: Table, data: memoryview) -> None:
         number, batch = table.number(0, I64), table.table(1)
@@ -100,6 +102,20 @@ class Stream:
         if table.number(2, U8) and number in self._dictionaries:
             values = np.concatenate([self._dictionaries[number], values])
         self._dictionaries[number] = values
+
+
+def _read_fields(metadata: bytes) -> tuple[Field, ...]:
+    message = Table.root(memoryview(metadata))
+    schema = message.table(2)
+    if message.number(1, U8) != SCHEMA or schema is None:
+        raise ValueError("its first message is no schema")
+    if schema.number(0, I16):
+        raise ValueError("its numbers are big-endian")
+    return tuple(read_field(table) for table in schema.tables(1))
+
+
+_remember_fields = lru_cache(16)(_read_fields)
+"""A client's bodies have one schema, whose hundred columns take longer to read than a thousand rows of them."""
 
 
 class _Batch:
@@ -119,7 +135,9 @@ class _Batch:
         start, length = table.vector(4)
         self._views = iter(np.frombuffer(table.buffer, "<i8", length, start).tolist() if length else [])
 
-    def read(self, fields: list[Field], dictionaries: dict[int, NDArray[Any]]) -> tuple[int, list[Values]]:
+    def read(
+        self, fields: Sequence[Field], dictionaries: dict[int, NDArray[Any]]
+    ) -> tuple[int, list[Values]]:
         try:
             return self._rows, [self._column(field, dictionaries) for field in fields]
         except StopIteration:

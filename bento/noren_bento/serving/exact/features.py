@@ -47,8 +47,6 @@ def _compile_single(program: Program, block: Numbers, names: tuple[str, ...]) ->
     taken = tuple(names[place] for place in block.columns)
     steps = (*block.steps, *program.steps)
     fortran = program.fortran
-    if not steps and not fortran:
-        return lambda columns: as_matrix(columns, taken)
 
     def make(columns: Columns) -> Matrix:
         return lay_out(run_steps(steps, as_matrix(columns, taken)), fortran=fortran)

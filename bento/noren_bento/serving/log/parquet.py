@@ -17,7 +17,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from noren_bento.serving.log.thrift import I64, Written, read_struct, read_varint, varint, write_struct
+from noren_bento.serving.log.thrift import (
+    I64,
+    Written,
+    begin_struct,
+    read_struct,
+    read_varint,
+    varint,
+    write_struct,
+)
 
 MAGIC = b"PAR1"
 CREATED_BY = b"noren"
@@ -65,7 +73,7 @@ class Chunk:
     """Encoded values of one column."""
 
     rows: int
-    values: bytes
+    values: bytes | memoryview
     """Plain encoding of those that are there; of booleans one byte each, which are packed when they are written."""
     valid: NDArray[np.bool_] | None = None
     """Which rows have a value; None: all."""
@@ -86,27 +94,23 @@ def join_chunks(chunks: Sequence[Chunk]) -> Chunk:
 def write_table(fields: Sequence[Field], chunks: Sequence[Chunk], *, compressed: bool = False) -> bytes:
     """Return a whole Parquet file of one row group."""
     rows = chunks[0].rows
-    parts, offset, columns, total = [MAGIC], len(MAGIC), [], 0
+    page_rows = Written(write_struct({1: rows, 2: PLAIN, 3: RLE, 4: RLE}))
+    codec = GZIP if compressed else UNCOMPRESSED
+    parts: list[bytes | memoryview] = [MAGIC]
+    offset, columns, total = len(MAGIC), [], 0
     for field, chunk in zip(fields, chunks, strict=True):
-        page = _levels(field, chunk) + _packed(field, chunk)
-        stored = zlib.compress(page, 1, GZIP_WINDOW) if compressed else page
-        header = write_struct(
-            {1: 0, 2: len(page), 3: len(stored), 5: {1: rows, 2: PLAIN, 3: RLE, 4: RLE}}  # a data page
-        )
-        meta = {
-            1: TYPES[field.kind],
-            2: [PLAIN, RLE],
-            3: [_name(field.name)],
-            4: GZIP if compressed else UNCOMPRESSED,
-            5: I64(rows),
-            6: I64(len(header) + len(page)),
-            7: I64(len(header) + len(stored)),
-            9: I64(offset),
-        }
-        columns.append({2: I64(offset), 3: meta})
-        parts += (header, stored)
-        offset += len(header) + len(stored)
-        total += len(header) + len(page)
+        page: tuple[bytes | memoryview, ...] = (_levels(field, chunk), _packed(field, chunk))
+        size = sum(map(len, page))
+        if compressed:
+            page = (zlib.compress(b"".join(page), 1, GZIP_WINDOW),)
+        stored = sum(map(len, page))
+        header = write_struct({1: 0, 2: size, 3: stored, 5: page_rows})  # a data page
+        sizes = {5: I64(rows), 6: I64(len(header) + size), 7: I64(len(header) + stored), 9: I64(offset)}
+        meta = write_struct(sizes, begun=_begin_meta(field, codec), last=4)
+        columns.append({2: I64(offset), 3: Written(meta)})
+        parts += (header, *page)
+        offset += len(header) + stored
+        total += len(header) + size
     footer = write_struct(
         {
             1: 1,
@@ -117,6 +121,12 @@ def write_table(fields: Sequence[Field], chunks: Sequence[Chunk], *, compressed:
         }
     )
     return b"".join([*parts, footer, len(footer).to_bytes(4, "little"), MAGIC])
+
+
+@lru_cache(4096)
+def _begin_meta(field: Field, codec: int) -> bytes:
+    """What is the same in every file of a column's metadata."""
+    return begin_struct({1: TYPES[field.kind], 2: [PLAIN, RLE], 3: [_name(field.name)], 4: codec})
 
 
 @lru_cache(64)
@@ -138,7 +148,7 @@ def _levels(field: Field, chunk: Chunk) -> bytes:
     return len(run).to_bytes(4, "little") + run
 
 
-def _packed(field: Field, chunk: Chunk) -> bytes:
+def _packed(field: Field, chunk: Chunk) -> bytes | memoryview:
     if field.kind != "boolean":
         return chunk.values
     return np.packbits(np.frombuffer(chunk.values, np.uint8), bitorder="little").tobytes()

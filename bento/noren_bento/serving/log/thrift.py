@@ -22,14 +22,13 @@ class Written(bytes):
     """A struct that is written already."""
 
 
-def write_struct(fields: Struct) -> bytes:
-    """Write one struct; field numbers must rise.
+def write_struct(fields: Struct, *, begun: bytes = b"", last: int = 0) -> bytes:
+    """Write one struct; field numbers must rise. `begun` is its beginning, written already, up to the field `last`.
 
     >>> read_struct(write_struct({1: 5, 3: [b"a", b"b"], 9: {1: True}}), 0)
     ({1: 5, 3: [b'a', b'b'], 9: {1: True}}, 12)
     """
-    parts = bytearray()
-    last = 0
+    parts = bytearray(begun)
     for number, value in fields.items():
         kind = _kind_of(value)
         if number - last <= 15:
@@ -66,6 +65,11 @@ def _write_value(value: Any) -> bytes:
         )
         return size + b"".join(map(_write_value, value))
     return write_struct(value)
+
+
+def begin_struct(fields: Struct) -> bytes:
+    """Write the first fields of a struct that others will follow."""
+    return write_struct(fields)[:-1]
 
 
 def varint(number: int) -> bytes:

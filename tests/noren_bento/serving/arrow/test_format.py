@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -46,3 +48,38 @@ def test_arrow_goes_in_and_out_where_it_is_asked_for(worker: Worker) -> None:
     assert ask(worker, "POST", "/invocations", **given).status_code == 415
     refused = ask(worker, "POST", "/predict", content=b"?", headers={"content-type": arrow, "accept": arrow})
     assert (refused.status_code, refused.headers["content-type"]) == (400, "application/json")
+
+
+def as_stream(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("steps", [("exact",), ("onnx",), ("arrays",), ("sklearn",)], ids="".join)
+@pytest.mark.parametrize("container", ["frame", "array"])
+def test_columns_that_lie_in_one_piece_are_answered_to_the_bit(
+    steps: Any, container: str, tmp_path: Path
+) -> None:
+    """BLAS adds in another order where a matrix lies otherwise; Arrow's columns lie otherwise than JSON's rows."""
+    X, y = numbers(columns=23)
+    frame = X if container == "frame" else X.set_axis([f"x{place}" for place in range(23)], axis=1)
+    given = X if container == "frame" else np.ascontiguousarray(X)
+    model = LogisticRegression().fit(given, y)
+    worker = Worker(
+        write_folder(tmp_path / "model", model, frame, y, steps=steps, given=given),
+        counts=tmp_path / "counts",
+    )
+    try:
+        columns = worker.arrow.decode(as_stream(pa.Table.from_pandas(frame, preserve_index=False)))
+        answers = worker.predictor.predict(columns)
+    finally:
+        worker.threads.shutdown()
+    assert worker.manifest.runtime == steps[0]
+    expected = model.predict_proba(given)
+    if steps == ("onnx",):
+        np.testing.assert_allclose(answers.probabilities, expected, atol=1e-12)
+    else:
+        assert (answers.probabilities == expected).all()
