@@ -15,6 +15,8 @@ from typing import Any
 HEADER_SECONDS = 10.0
 """The headers of a request must be here this long after its first byte, or after the connection was made."""
 MAX_HEADER_BYTES = 65_536
+LINGER_SECONDS = 1.0
+"""A service that ends waits so long for the next request of a connection that it has."""
 MAX_CONNECTIONS = 4096
 """Of one worker; as many as Envoy opens at most."""
 FEWEST_FILES = 256
@@ -48,6 +50,7 @@ def _make_protocol(most: int) -> type[asyncio.Protocol]:
         """One connection. Waiting for headers costs a timer only where they did not come with the first bytes."""
 
         waiting: asyncio.TimerHandle | None = None
+        leaving = False
         begun = False
         header_bytes = 0
 
@@ -83,6 +86,24 @@ def _make_protocol(most: int) -> type[asyncio.Protocol]:
             if self.waiting is not None:
                 self._wait_no_more()
             super().on_headers_complete()
+            if self.leaving:
+                self.cycle.keep_alive = False
+
+        def shutdown(self) -> None:
+            """Answer what is under way, or on its way, and say that the connection ends with it.
+
+            uvicorn closes a connection that is between two requests at once; where the next is already sent, and
+            nobody has read it yet, its client would be told nothing.
+            """
+            self.leaving = True
+            if self.cycle is None or self.cycle.response_complete:
+                self.loop.call_later(LINGER_SECONDS, self._close_idle)
+            else:
+                self.cycle.keep_alive = False
+
+        def _close_idle(self) -> None:
+            if self.cycle is None or self.cycle.response_complete:
+                self.transport.close()
 
         def _wait(self) -> None:
             self.waiting = self.loop.call_later(HEADER_SECONDS, self.transport.close)
