@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -14,6 +16,7 @@ import httpx
 import psutil
 import pytest
 
+from noren_bento.bento_build.environment import prepare_environment, python_of
 from noren_bento.release.route import Route
 from noren_bento.serving.watch import STUCK_SECONDS
 from noren_bento.settings import Settings
@@ -229,6 +232,37 @@ def test_behind_envoy_a_killed_worker_of_the_champion_loses_no_request(
             f"{kills} kills in {time.monotonic() - began:.1f} s: {callers.lost} of {len(callers.statuses)} lost"
         )
         assert callers.lost == 0, Counter(callers.statuses)
+
+
+STUCK = """
+import sys, threading
+from pathlib import Path
+from noren_bento.serving.watch import start_watch
+from noren_bento.serving.worker import Worker
+
+worker = Worker(Path(sys.argv[1]), counts=Path(sys.argv[2]))
+start_watch(worker, None, stuck_seconds=1.0)
+worker.threads.submit(worker.answer, (worker.rows, worker.rows), sys.argv[3].encode(), "1").result()
+"""
+
+
+def test_a_worker_whose_prediction_never_ends_ends_itself(
+    bento: Path, build_settings: Settings, tmp_path: Path
+) -> None:
+    python = python_of(prepare_environment(bento, settings=build_settings))
+    body = json.dumps({"rows": [SPINS]})
+    counts = tmp_path / "counts"
+    counts.mkdir()
+    done = subprocess.run(
+        [python, "-c", STUCK, bento / "src" / "model", counts, body],
+        cwd=bento / "src",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "a prediction did not end within 1 s; this worker is replaced" in done.stderr
 
 
 @pytest.mark.soak
