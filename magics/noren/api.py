@@ -86,11 +86,16 @@ def card(version: ModelVersion | str) -> VersionCard:
     return read_card(version)
 
 
-def build(version: ModelVersion | str) -> Build:
-    """Build the BentoML service of a tagged version; the quickest engine that is proven equal answers."""
+def build(version: ModelVersion | str, *, accept: str | None = None) -> Build:
+    """Build the BentoML service of a tagged version; the quickest engine that is proven equal answers.
+
+    With `accept`, which says why, the bento of a released version is built anew and served from then on, although
+    another Noren or newer packages make it another one than was validated: for one that was lost. Who accepted it, and
+    why, is in the event log.
+    """
     from noren.stages import Stages
 
-    return Stages(load_settings()).build(version)
+    return Stages(load_settings()).build(version, accept)
 
 
 def validate(version: ModelVersion | str, notebooks: Sequence[str | Path] | None = None) -> Validation:

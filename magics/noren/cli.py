@@ -73,12 +73,13 @@ def card(version: str) -> None:
 
 @main.command()
 @click.argument("version")
-def build(version: str) -> None:
+@with_options(options.ACCEPT)
+def build(version: str, accept: str | None) -> None:
     """Build the service of a tagged version.
 
-    VERSION is such as churn/3; the service is a BentoML bento. Nothing is started.
+    VERSION is such as churn/3; the service is a BentoML bento. Nothing is started, but what --accept is for.
     """
-    built = api.build(version)
+    built = api.build(version, accept=accept)
     click.echo(f"{built.bento} answers with {built.engine}: {built.because}\n{built.path}")
 
 

@@ -120,13 +120,18 @@ class NorenMagics(Magics):
 
     @no_var_expand
     @line_magic
-    @_with(argument("version", help="A tagged version such as churn/3, or a variable that holds one"))
+    @_with(
+        argument("version", help="A tagged version such as churn/3, or a variable that holds one"),
+        options.ACCEPT,
+    )
     def build(self, line: str) -> object:
-        """Build the service of a tagged version, a BentoML bento; nothing is started.
+        """Build the service of a tagged version, a BentoML bento. Nothing is started, but what --accept is for.
 
         %build churn/3
+        %build churn/3 --accept "the disk was lost"
         """
-        return api.build(self._version(self._parse(self.build, line).version))
+        args = self._parse(self.build, line)
+        return api.build(self._version(args.version), accept=args.accept)
 
     @no_var_expand
     @line_magic

@@ -107,6 +107,12 @@ COMPRESS = Option("compress", "--compress",
                   "Try smaller variants of the model too and show what each costs; the original is what is tagged",
                   "switch")  # fmt: skip
 NOTE = Option("note", "--note", "What you looked at", default="", metavar="TEXT")
+ACCEPT = Option(
+    "accept",
+    "--accept",
+    "Why a released version, whose bento was lost, may be served from another build",
+    metavar="REASON",
+)
 YES = Option("yes", "--yes", "Do it in an unattended run (CI) too, where %%deploy else only says what it would do",
              "switch")  # fmt: skip
 """Of the magic alone: a notebook may run for other reasons than to deploy, a command that is called may not."""

@@ -14,6 +14,7 @@ from noren.progress import Progress
 from noren.show import tell
 from noren_bento.control.client import ControlClient
 from noren_bento.errors import NorenError
+from noren_bento.release.release import State
 from noren_bento.release.version import ModelVersion, require_name
 from noren_bento.settings import Settings
 
@@ -89,15 +90,48 @@ class Stages:
             progress=lambda text: self._progress.detail("tag", text),
         )
 
-    def build(self, version: ModelVersion | str) -> Build:
-        """Build a version's bento, or return the one that is there."""
+    def build(self, version: ModelVersion | str, accept: str | None = None) -> Build:
+        """Build a version's bento, or return the one that is there; `accept` says why a released one is built anew."""
         from noren_bento.bento_build.build import build_bento
 
+        if accept is not None:
+            return self._rebuild(str(version), accept)
         return build_bento(
             self.files(version),
             settings=self._settings,
             progress=lambda text: self._progress.detail("build", text),
         )
+
+    def _rebuild(self, version: str, why: str) -> Build:
+        """Build a released version anew and let it be served, where it comes out as another bento than before."""
+        from noren_bento.bento_build.build import rebuild_bento
+        from noren_bento.release.event import Rebuilt
+
+        if not why.strip():
+            raise NorenError(
+                f"Say why another build of {version} is accepted: it is written into the event log."
+            )
+        client = ControlClient(self._settings)
+        mine = [one for one in client.releases() if one.candidate == version and one.state is State.PROMOTED]
+        if not mine:
+            raise NorenError(
+                f"{version} was never promoted, so there is no build to replace. `noren deploy {version}` builds, "
+                "validates and releases it."
+            )
+        client.status()  # told before it is built where nobody could write it down
+        build = rebuild_bento(
+            self.files(version),
+            settings=self._settings,
+            progress=lambda text: self._progress.detail("build", text),
+        )
+        if build.digest == mine[-1].bento_digest:
+            tell(f"{version} came out as it was released: there is nothing to accept")
+            return build
+        body = Rebuilt(
+            build.bento, str(build.path), build.runtime, build.because, build.digest, build.speedup
+        )
+        client.append(mine[-1].id, body, why=why)
+        return build
 
     def validate(
         self, version: ModelVersion | str, notebooks: Sequence[str | Path] | None = None

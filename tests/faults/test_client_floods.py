@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -20,10 +19,10 @@ from noren_bento.serving.connections import HEADER_SECONDS
 from noren_bento.serving.intake import BODY_SECONDS
 from noren_bento.settings import Settings
 from noren_bento.targets.temporary import serving
+from tests.faults.floods import GIB, Sampler, is_closed, send_endlessly
 from tests.noren_bento.builds import build, numbers
 
 pytestmark = pytest.mark.slow
-GIB = 1 << 30
 ROW = {f"n{place}": 0.5 for place in range(4)}
 JSON = "content-type: application/json\r\n"
 BODY = json.dumps({"rows": [ROW]}).encode()
@@ -56,44 +55,6 @@ def command(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.Error:
         return []
-
-
-class Sampler:
-    """The most memory that a process has while a block runs."""
-
-    def __init__(self, process: psutil.Process) -> None:
-        self.process = process
-        self.before = self.most = process.memory_info().rss
-        self.ended = threading.Event()
-
-    def __enter__(self) -> Sampler:
-        self.thread = threading.Thread(target=self.sample)
-        self.thread.start()
-        return self
-
-    def sample(self) -> None:
-        while not self.ended.wait(0.005):
-            self.most = max(self.most, self.process.memory_info().rss)
-
-    def __exit__(self, *_: object) -> None:
-        self.ended.set()
-        self.thread.join()
-
-
-def send_endlessly(address: tuple[str, int], headers: str, *, chunked: bool) -> tuple[bytes, int]:
-    """Send up to 1 GiB; return the answer, and how much the service took."""
-    part = b" " * 65_536
-    piece = b"%x\r\n%b\r\n" % (len(part), part) if chunked else part
-    sent = 0
-    with socket.create_connection(address, timeout=30) as client:
-        client.sendall(f"POST /predict HTTP/1.1\r\nhost: 127.0.0.1\r\n{JSON}{headers}\r\n".encode())
-        try:
-            while sent < GIB:
-                client.sendall(piece)
-                sent += len(part)
-        except OSError:
-            pass  # the service has closed: what it said is still here
-        return client.recv(65_536), sent
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -138,19 +99,6 @@ def test_slow_sockets_are_closed_and_keep_nobody_waiting(url: str, address: tupl
     print(f"all closed after {time.monotonic() - began:.1f} s; slowest good request {1000 * slowest:.0f} ms")
     assert not still_open
     assert slowest < 1
-
-
-def is_closed(client: socket.socket) -> bool:
-    """Whether the service has ended the connection, with an answer before it or without."""
-    client.setblocking(False)
-    try:
-        while client.recv(4096):
-            pass
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def test_headers_without_end_are_431(address: tuple[str, int]) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,14 @@ import httpx
 import psutil
 import pytest
 
+from noren_bento.bento_build.environment import prepare_environment, python_of
+from noren_bento.release.route import Route
 from noren_bento.serving.watch import STUCK_SECONDS
 from noren_bento.settings import Settings
 from noren_bento.targets.temporary import serving
+from noren_bento.traffic.envoy_config.clusters import Upstream
 from tests.noren_bento.builds import build, numbers
+from tests.noren_bento.traffic.bench import running_envoy
 
 pytestmark = pytest.mark.slow
 MODULE = '''
@@ -76,6 +83,30 @@ def workers_of(url: str) -> list[psutil.Process]:
         if f"--port {port}" in " ".join(one.info["cmdline"] or [])
     ]
     return [child for one in masters for child in one.children(recursive=True)]
+
+
+@contextmanager
+def behind_envoy(url: str, folder: Path, **route: Any) -> Iterator[str]:
+    """The address at which Envoy, as it is shipped, has this service as a champion."""
+    with running_envoy(folder) as envoy:
+        upstream = Upstream("hungry/1", "127.0.0.1", int(url.rpartition(":")[2]))
+        envoy.apply([Route("hungry", "hungry@1", 1, "hungry/1", **route)], {"hungry/1": upstream})
+        address = f"http://127.0.0.1:{envoy.listener.port}/hungry"
+        wait_until(lambda: ask(address, ROW) == 200, 10)
+        yield address
+
+
+def answering(url: str) -> list[psutil.Process]:
+    """Workers that have loaded the model: what listens on the service's port and is not its master."""
+    port = int(url.rpartition(":")[2])
+    found = []
+    for one in workers_of(url):
+        with suppress(psutil.Error):
+            if any(
+                link.laddr.port == port and link.status == "ESTABLISHED" for link in one.net_connections()
+            ):
+                found.append(one)
+    return found
 
 
 class Callers:
@@ -150,12 +181,88 @@ def test_a_worker_that_eats_memory_ends_at_its_limit_and_the_other_serves(
             f"ended after {gone:.2f} s at {most / 1e6:,.0f} MB, another worker after {recovered:.1f} s more; "
             f"{callers.lost} of {len(callers.statuses)} other requests cut off"
         )
-        assert answer in (0, 502), "its own request cannot be answered"
+        assert answer == 507, "it is said that it was stopped"
         assert most < 2.5 * LIMIT
         assert callers.lost <= 4, (
             "at most what each client had on its way; behind Envoy those are tried again"
         )
         assert ask(url, ROW) == 200
+
+
+def test_behind_envoy_a_request_that_eats_memory_ends_one_worker_and_costs_no_other_request(
+    bento: Path, build_settings: Settings, tmp_path: Path
+) -> None:
+    with (
+        serving(bento, settings=build_settings, workers=2, max_memory=LIMIT) as url,
+        behind_envoy(url, tmp_path, deadline_seconds=10.0) as address,
+    ):
+        before = {one.pid for one in workers_of(url)}
+        callers = Callers(address)
+        with callers.calling():
+            answer = httpx.post(f"{address}/predict", json={"rows": [EATS]}, timeout=60)
+            wait_until(lambda: len({one.pid for one in workers_of(url)} - before) > 0, 30)
+        after = {one.pid for one in workers_of(url) if one.status() != psutil.STATUS_ZOMBIE}
+        print(f"{answer.status_code}; {callers.lost} of {len(callers.statuses)} other requests lost")
+        assert answer.status_code == 507, "answered, so that Envoy does not try it on the other worker"
+        assert "was stopped" in answer.json()["error"]
+        assert len(before - after) == 1
+        assert callers.lost == 0, Counter(callers.statuses)
+
+
+@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.soak)])
+def test_behind_envoy_a_killed_worker_of_the_champion_loses_no_request(
+    kills: int, bento: Path, build_settings: Settings, tmp_path: Path
+) -> None:
+    with (
+        serving(bento, settings=build_settings, workers=2) as url,
+        behind_envoy(url, tmp_path, deadline_seconds=5.0) as address,
+    ):
+        callers = Callers(address)
+        began = time.monotonic()
+        with callers.calling():
+            for _ in range(kills):
+                answered = len(callers.statuses)
+                # Both answer: killed is one that has requests.
+                wait_until(lambda: len(answering(url)) == 2, 60)
+                wait_until(lambda answered=answered: len(callers.statuses) > answered + 50, 30)
+                answering(url)[0].kill()
+            answered = len(callers.statuses)
+            wait_until(lambda: len(callers.statuses) > answered + 50, 30)
+        print(
+            f"{kills} kills in {time.monotonic() - began:.1f} s: {callers.lost} of {len(callers.statuses)} lost"
+        )
+        assert callers.lost == 0, Counter(callers.statuses)
+
+
+STUCK = """
+import sys, threading
+from pathlib import Path
+from noren_bento.serving.watch import start_watch
+from noren_bento.serving.worker import Worker
+
+worker = Worker(Path(sys.argv[1]), counts=Path(sys.argv[2]))
+start_watch(worker, None, stuck_seconds=1.0)
+worker.threads.submit(worker.answer, (worker.rows, worker.rows), sys.argv[3].encode(), "1").result()
+"""
+
+
+def test_a_worker_whose_prediction_never_ends_ends_itself(
+    bento: Path, build_settings: Settings, tmp_path: Path
+) -> None:
+    python = python_of(prepare_environment(bento, settings=build_settings))
+    body = json.dumps({"rows": [SPINS]})
+    counts = tmp_path / "counts"
+    counts.mkdir()
+    done = subprocess.run(
+        [python, "-c", STUCK, bento / "src" / "model", counts, body],
+        cwd=bento / "src",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "a prediction did not end within 1 s; this worker is replaced" in done.stderr
 
 
 @pytest.mark.soak

@@ -88,8 +88,7 @@ def build_bento(files: VersionFiles, *, settings: Settings, progress: Progress |
     """
     say = progress or (lambda _: None)
     version = files.version
-    tag = tag_of(version)
-    path = settings.home / "bentos" / "bentos" / Path(*tag.split(":"))
+    tag, path = tag_of(version), bento_path(version, settings)
     if path.is_dir():
         return _read_build(version, tag, path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -106,6 +105,30 @@ def build_bento(files: VersionFiles, *, settings: Settings, progress: Progress |
             packer.close()
         _move_in(packed, path)
     return _read_build(version, tag, path)
+
+
+def rebuild_bento(files: VersionFiles, *, settings: Settings, progress: Progress | None = None) -> Build:
+    """Build the bento of a version from its files, whatever lies in its place.
+
+    What lies there was changed or is another build, and goes only when the new one is there.
+    """
+    path = bento_path(files.version, settings)
+    (settings.home / "bentos").mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".replaced-", dir=settings.home / "bentos") as work:
+        aside = Path(work) / "bento"
+        if path.is_dir():
+            os.rename(path, aside)
+        try:
+            return build_bento(files, settings=settings, progress=progress)
+        except BaseException:
+            if aside.is_dir():
+                os.rename(aside, path)
+            raise
+
+
+def bento_path(version: ModelVersion, settings: Settings) -> Path:
+    """The folder of a version's bento."""
+    return settings.home / "bentos" / "bentos" / Path(*tag_of(version).split(":"))
 
 
 def _write_model(

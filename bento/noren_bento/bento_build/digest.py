@@ -50,7 +50,7 @@ def require_bento(path: Path, digest: str) -> None:
     """
     if not path.is_dir():
         raise NorenError(
-            f"{path} is gone: the bento of a released version. Restore it, or build the version again."
+            f"{path} is gone: the bento of a released version. Restore it from a copy, or {_next_step(path)}."
         )
     _remove_compiled(path)
     try:
@@ -60,8 +60,13 @@ def require_bento(path: Path, digest: str) -> None:
     if found != digest:
         raise NorenError(
             f"{path} is not the bento that was built and validated: its digest is {found[:12]}, not {digest[:12]}. "
-            "Nothing of it was started. Restore it from a copy, or deploy another version."
+            f"Nothing of it was started. Restore it from a copy, {_next_step(path)}, or deploy another version."
         )
+
+
+def _next_step(path: Path) -> str:
+    """What to do without a copy; a bento lies under its model's name and its number."""
+    return f'build it anew: noren build {path.parent.name}/{path.name} --accept "why"'
 
 
 def _remove_compiled(path: Path) -> None:

@@ -31,7 +31,7 @@ from noren_bento.stores.event_json import decode_body, event_to_builtins
 
 log = logging.getLogger("noren.api")
 
-FROM_CALLERS = (ev.Built, ev.Validated, ev.Approved, ev.Requested)
+FROM_CALLERS = (ev.Built, ev.Rebuilt, ev.Validated, ev.Approved, ev.Requested)
 """What a caller may write; all else is the loop's."""
 
 

@@ -68,6 +68,15 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True)
+class Rebuilt(Built):
+    """A released version whose bento was lost is served from another build of it, which a person has accepted.
+
+    The model is the same, and each worker proves its answers as before; packages or Noren may be newer, and no notebook
+    has seen it.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Validated:
     """The validation notebooks ran against the built bento."""
 
@@ -156,6 +165,7 @@ class Alerted:
 Body = (
     Opened
     | Built
+    | Rebuilt
     | Validated
     | Approved
     | Requested

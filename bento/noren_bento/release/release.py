@@ -135,7 +135,11 @@ def refuse(release: Release, body: ev.Body) -> str | None:
     match body:
         case ev.Opened():
             return f"{release.id} is open already"
-        case ev.Built() if state is not State.OPENED:
+        case ev.Rebuilt() if state is not State.PROMOTED:
+            return f"{here}: another build is accepted only for a version that was promoted; deploy it again"
+        case ev.Rebuilt(digest=digest) if digest == release.bento_digest:
+            return f"{release.candidate} was released with this build; there is nothing to accept"
+        case ev.Built() if state is not State.OPENED and not isinstance(body, ev.Rebuilt):
             return f"{here}: built follows opened"
         case ev.Validated() if state is not State.BUILT:
             return f"{here}: validated follows built"
@@ -176,6 +180,8 @@ def apply(release: Release, event: Event) -> Release:
         raise NorenError(f"{event.kind!r} does not follow: {reason}.")
     after = replace(release, seq=event.seq, because=event.why)
     match body:
+        case ev.Rebuilt():
+            return replace(after, bento_path=body.path, bento_digest=body.digest, runtime=body.runtime)
         case ev.Built():
             return replace(
                 after,

@@ -22,7 +22,7 @@ class Route:
     weight: int = 0
     """The candidate's share in percent."""
     deadline_seconds: float = 1.0
-    """Time that one try may take; a request that fails its first try gets a second one."""
+    """Time that one try may take."""
 
     @property
     def label(self) -> str:

@@ -23,19 +23,20 @@ class Deadline:
         self._timer: asyncio.TimerHandle | None = None
 
     async def hold(self, awaited: Awaitable[T]) -> T:
-        """Return what is awaited; raises TimeoutError where it takes too long."""
+        """Return what is awaited; raises TimeoutError where it takes too long.
+
+        A task that somebody else cancels as well, even in the same turn of the loop, is cancelled.
+        """
         task = self._begin()
-        over = False
+        before = task.cancelling()
         try:
             return await awaited
         except asyncio.CancelledError:
-            over = self._end(task)
-            if not over:
-                raise
-            raise TimeoutError from None
+            if self._end(task, before):
+                raise TimeoutError from None
+            raise
         finally:
-            if not over:
-                self._end(task)
+            self._end(task, before)
 
     def _begin(self) -> asyncio.Task[Any]:
         task = asyncio.current_task()
@@ -46,14 +47,13 @@ class Deadline:
             self._timer = loop.call_later(self.seconds / LOOKS, self._look, loop)
         return task
 
-    def _end(self, task: asyncio.Task[Any]) -> bool:
-        """Watch it no more; returns whether it was cancelled because its time was over."""
+    def _end(self, task: asyncio.Task[Any], before: int) -> bool:
+        """Watch it no more; returns whether it was cancelled for no other reason than that its time was over."""
         self._began.pop(task, None)
         if task not in self._over:
             return False
         self._over.discard(task)
-        task.uncancel()
-        return True
+        return task.uncancel() <= before
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -20,7 +21,7 @@ from noren_bento.serving.door import ALWAYS, Door
 from noren_bento.serving.formats import JSON, Format
 from noren_bento.serving.intake import BODY_SECONDS, SMALL_BODY, Intake, Receive
 from noren_bento.serving.metrics import CONTENT_TYPE
-from noren_bento.serving.refusal import Refusal
+from noren_bento.serving.refusal import Refusal, too_many
 from noren_bento.serving.reply import (
     Send,
     reply_headers,
@@ -31,7 +32,7 @@ from noren_bento.serving.reply import (
 )
 from noren_bento.serving.request_id import RequestIds
 from noren_bento.serving.tally import client_error, model_error
-from noren_bento.serving.worker import Worker
+from noren_bento.serving.worker import Call, Stopped, Worker
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -41,6 +42,11 @@ ANSWER_SECONDS = 30.0
 """A prediction in a thread that takes longer is answered with 504."""
 MAX_WAITING = 256
 """Requests of one worker that may wait for a thread; more are answered with 429."""
+WAITED_SHARE = 0.4
+"""A request that has waited for a thread for this share of its time is answered with 429, not begun: what it has left
+would hardly be enough, and those behind it would be late, too."""
+EXPECTED_MS = b"x-envoy-expected-rq-timeout-ms"
+"""How long Envoy waits for this try."""
 JSON_TYPES = (b"application/json", b"application/json;charset=utf-8")
 OR_ARROW = f" or {ARROW_TYPE.decode()}"
 PAGES = ("/docs.json", "/metrics", "/version")
@@ -135,12 +141,13 @@ class PredictMiddleware:
         request_id = self._ids.of(headers)
         columns: Columns | None = None
         answers: Answers | None = None
+        told: threading.Event | None = None
         error = "unanswered"
         body = b""
         try:
             formats = _choose(worker, format_, scope, headers)
             body = await self._intake.read(headers, receive)
-            asked, given, content = await self._predict(worker, formats, body, request_id.decode())
+            asked, given, content = await self._predict(worker, formats, body, headers, request_id.decode())
             columns, answers, error = asked, given, ""
             await send_reply(send, 200, content, reply_headers(formats[1].content_type, request_id, worker))
         except Refusal as refusal:
@@ -150,6 +157,9 @@ class PredictMiddleware:
             late = f"{worker.version} did not answer within {self._deadline.seconds:.0f} s"
             logger.error("request %s: %s", request_id.decode(), late)
             await send_failure(send, 504, late, request_id, worker)
+        except Stopped as stopped:
+            told = stopped.told
+            await send_failure(send, 507, str(stopped), request_id, worker)
         except Exception as problem:  # the model's, or a mistake of ours: this version did not answer
             error = model_error(problem)
             await send_failure(send, 500, tell_failure(problem, request_id, worker), request_id, worker)
@@ -158,22 +168,44 @@ class PredictMiddleware:
             if headers.get(b"x-envoy-attempt-count", b"1") == b"1":
                 latency_ms = (time.perf_counter() - began) * 1000
                 worker.tally.append(Seen(latency_ms, columns, answers, error, request_id, time.time()))
+            if told is not None:
+                told.set()
 
     async def _predict(
-        self, worker: Worker, formats: tuple[Format, Format], body: bytes, request_id: str
+        self,
+        worker: Worker,
+        formats: tuple[Format, Format],
+        body: bytes,
+        headers: Headers,
+        request_id: str,
     ) -> tuple[Columns, Answers, bytes]:
         if worker.quick and len(body) <= SMALL_BODY:
             return worker.answer(formats, body, request_id)
         if self._waiting >= MAX_WAITING:
-            raise Refusal("Too many requests are waiting; try again in a moment.", status=429)
+            raise too_many()
+        loop = asyncio.get_running_loop()
+
+        def fail(stopped: Stopped) -> None:
+            if answer.done():
+                stopped.told.set()
+            else:
+                answer.set_exception(stopped)
+
+        latest = time.monotonic() + WAITED_SHARE * self._seconds_of(headers)
+        call = Call(latest, stop=lambda stopped: loop.call_soon_threadsafe(fail, stopped))
         self._waiting += 1
         try:
-            call = asyncio.get_running_loop().run_in_executor(
-                worker.threads, worker.answer, formats, body, request_id
-            )
-            return await self._deadline.hold(call)
+            answer = loop.run_in_executor(worker.threads, worker.answer, formats, body, request_id, call)
+            return await self._deadline.hold(answer)
         finally:
             self._waiting -= 1
+
+    def _seconds_of(self, headers: Headers) -> float:
+        """How long an answer is waited for, by whoever gives up first."""
+        given = headers.get(EXPECTED_MS, b"")
+        return (
+            min(int(given[:9]) / 1000, self._deadline.seconds) if given.isdigit() else self._deadline.seconds
+        )
 
 
 def _choose(worker: Worker, format_: Format, scope: Scope, headers: Headers) -> tuple[Format, Format]:

@@ -46,6 +46,11 @@ class Refusal(NorenError):  # noqa: N818 -- not an error of ours, but an answer
         return {"error": self.error, **{name: value for name, value in named.items() if value is not None}}
 
 
+def too_many() -> Refusal:
+    """Say that a worker has more to do than it can do in time."""
+    return Refusal("Too many requests are waiting; try again in a moment.", status=429)
+
+
 def explain_rows(
     rows: Sequence[Any], columns: Sequence[Column], accepted: Mapping[str, tuple[Any, ...]]
 ) -> Refusal | None:

@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from typing import NoReturn
 
 from noren_bento.serving.memory import resident_memory
@@ -24,9 +25,21 @@ FLUSH_SECONDS = 0.25
 STUCK_SECONDS = 40.0
 """A prediction that runs longer than this never ends: it was answered with 504 at 30 s, but its thread burns on."""
 GRACE_SECONDS = 5.0
+TOLD_SECONDS = 0.5
+"""A prediction that eats memory goes on while its caller is told; an event loop that is free needs a millisecond."""
 MASTER = "NOREN_MASTER"
 
 logger = logging.getLogger("noren.serving")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What ends a worker."""
+
+    memory: int
+    """Bytes; 0 is any."""
+    stuck_seconds: float
+    """A prediction that takes longer."""
 
 
 def find_master() -> int | None:
@@ -49,15 +62,17 @@ def end_master(master: int, reason: str) -> NoReturn:
     os._exit(1)
 
 
-def start_watch(worker: Worker, master: int | None, *, max_memory: int = 0) -> threading.Event:
+def start_watch(
+    worker: Worker, master: int | None, *, max_memory: int = 0, stuck_seconds: float = STUCK_SECONDS
+) -> threading.Event:
     """Start the thread; setting the returned event tells it that the service is shutting down.
 
     `max_memory` is the most bytes of resident memory that this process may have, as `allowed_memory` takes it.
     """
-    allowed = allowed_memory(max_memory, resident_memory())
+    limits = Limits(allowed_memory(max_memory, resident_memory()), stuck_seconds)
     ending = threading.Event()
     parent = os.getppid() if master is None else master
-    watch = threading.Thread(target=_watch, args=(worker, ending, parent, allowed), name="watch", daemon=True)
+    watch = threading.Thread(target=_watch, args=(worker, ending, parent, limits), name="watch", daemon=True)
     watch.start()
     return ending
 
@@ -73,7 +88,7 @@ def allowed_memory(limit: int, resting: int) -> int:
     return max(limit, 2 * resting) if limit else 0
 
 
-def _watch(worker: Worker, ending: threading.Event, parent: int, max_memory: int) -> None:
+def _watch(worker: Worker, ending: threading.Event, parent: int, limits: Limits) -> None:
     flushed = time.monotonic()
     while not ending.wait(LOOK_SECONDS):
         now = time.monotonic()
@@ -85,9 +100,10 @@ def _watch(worker: Worker, ending: threading.Event, parent: int, max_memory: int
             os.kill(os.getpid(), signal.SIGTERM)
             ending.wait(GRACE_SECONDS)
             break
-        if trouble := _find_trouble(worker, now, max_memory):
+        if trouble := _find_stuck(worker, now, limits) or _find_hungry(limits):
             logger.error("%s; this worker is replaced", trouble)
             # Not closed: the prediction goes on meanwhile, and takes gigabytes a second. The log loses one window.
+            worker.stop_longest("was stopped: its worker came to its limit", seconds=TOLD_SECONDS)
             _flush(worker)
             os._exit(1)
     else:
@@ -107,11 +123,18 @@ def _flush(worker: Worker) -> None:
         logger.exception("what was seen could not be counted")
 
 
-def _find_trouble(worker: Worker, now: float, max_memory: int) -> str:
+def _find_stuck(worker: Worker, now: float, limits: Limits) -> str:
     """Why this worker must end; empty while it need not."""
-    began = min(worker.running.copy().values(), default=now)
-    if now - began > STUCK_SECONDS:
-        return f"a prediction did not end within {STUCK_SECONDS:.0f} s"
-    if max_memory and (taken := resident_memory()) > max_memory:
-        return f"it has {taken / 1e6:,.0f} MB of memory and may have {max_memory / 1e6:,.0f} MB (max_memory)"
+    began = min((since for since, _ in worker.running.copy().values()), default=now)
+    if now - began > limits.stuck_seconds:
+        return f"a prediction did not end within {limits.stuck_seconds:.0f} s"
+    return ""
+
+
+def _find_hungry(limits: Limits) -> str:
+    """Why this worker must end; empty while it need not."""
+    if limits.memory and (taken := resident_memory()) > limits.memory:
+        return (
+            f"it has {taken / 1e6:,.0f} MB of memory and may have {limits.memory / 1e6:,.0f} MB (max_memory)"
+        )
     return ""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 import msgspec
@@ -23,12 +26,32 @@ from noren_bento.serving.log.writer import PredictionLog
 from noren_bento.serving.manifest import Manifest
 from noren_bento.serving.metrics import render_metrics
 from noren_bento.serving.predictor import Predictor, load_predictor, read_replay
+from noren_bento.serving.refusal import too_many
 from noren_bento.serving.schema import Schema
 from noren_bento.serving.tally import DROPPED, LOGGED, Tally
 
 QUICK_MS = 1.0
 """A compiled model whose single row takes longer than this answers in a thread, too."""
 THREADS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Somebody who waits for a prediction in a thread."""
+
+    latest: float
+    """It is not begun later than this (monotonic)."""
+    stop: Callable[[Stopped], object]
+    """Tell that it will not end; from any thread."""
+
+
+class Stopped(Exception):  # noqa: N818 -- what happened to a prediction, as asyncio.CancelledError
+    """A prediction was stopped because of what it did to its worker, which ends."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.told = threading.Event()
+        """Set when who asked has been answered, and it was counted."""
 
 
 class Worker:
@@ -57,7 +80,8 @@ class Worker:
         self.tally = Tally(self._layout, CountFile(counts, self._layout), keep)
         self.feedback = FeedbackStore(feedback or counts / "feedback.db")
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="predict")
-        self.running: dict[int, float] = {}
+        self.running: dict[int, tuple[float, Call | None]] = {}
+        """By thread: since when it predicts, and for whom."""
         self.quick = self._warm() < QUICK_MS and self.manifest.runtime in ("exact", "onnx")
 
     def _warm(self) -> float:
@@ -72,20 +96,34 @@ class Worker:
         return taken
 
     def answer(
-        self, formats: tuple[Format, Format], body: bytes, request_id: str
+        self, formats: tuple[Format, Format], body: bytes, request_id: str, call: Call | None = None
     ) -> tuple[Columns, Answers, bytes]:
         """Return the rows that a body holds, their answers, and the answers' body; raises Refusal or ModelError.
 
         The first format is the body's, the second its answer's. Watched: a call that never ends ends the worker.
         """
-        me = threading.get_ident()
-        self.running[me] = time.monotonic()
+        me, now = threading.get_ident(), time.monotonic()
+        if call is not None and now > call.latest:
+            raise too_many()
+        self.running[me] = (now, call)
         try:
             columns = formats[0].decode(body)
             answers = self.predictor.predict(columns)
             return columns, answers, formats[1].encode(answers, request_id)
         finally:
             del self.running[me]
+
+    def stop_longest(self, reason: str, *, seconds: float) -> None:
+        """Tell whoever waits for the prediction that runs longest that it is stopped; returns when that was said.
+
+        It is most likely the one for which this worker ends. The others are cut off, so that Envoy asks another worker;
+        this one is answered, so that Envoy does not let it end that one, too.
+        """
+        began, call = min(self.running.copy().values(), key=itemgetter(0), default=(0.0, None))
+        if call is not None:
+            stopped = Stopped(f"{self.version} {reason} after {time.monotonic() - began:.1f} s")
+            call.stop(stopped)
+            stopped.told.wait(seconds)
 
     def take_labels(self, body: bytes) -> bytes:
         """Keep the labels that a body holds; returns the answer. Raises Refusal, and NorenError on a full disk, say."""

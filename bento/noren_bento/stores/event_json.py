@@ -13,8 +13,8 @@ from noren_bento.release.event import Event
 _BODIES: dict[str, type[ev.Body]] = {
     ev.kind_of(kind): kind
     for kind in (
-        ev.Opened, ev.Built, ev.Validated, ev.Approved, ev.Requested, ev.Started, ev.Stepped, ev.Judged, ev.Promoted,
-        ev.RolledBack, ev.Alerted,
+        ev.Opened, ev.Built, ev.Rebuilt, ev.Validated, ev.Approved, ev.Requested, ev.Started, ev.Stepped, ev.Judged,
+        ev.Promoted, ev.RolledBack, ev.Alerted,
     )
 }  # fmt: skip
 

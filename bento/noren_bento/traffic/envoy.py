@@ -84,7 +84,8 @@ class Envoy:
     def totals(self, route: Route) -> tuple[ArmCounts, ArmCounts]:
         """Requests and refusals of champion and candidate during the route's epoch, since Envoy started.
 
-        Completed counts a request once, when its last attempt ends, on the cluster that was chosen.
+        Completed counts a request once, when its last attempt ends, on the cluster that was chosen: also one that was
+        refused because too many were on their way, which came to no version and is no evidence.
         """
         stem = re.escape(f"cluster.{route.release}#{route.epoch}/")
         found = self._get("/stats", filter=f"^{stem}", format="json")["stats"]
@@ -92,7 +93,9 @@ class Envoy:
 
         def total(arm: str) -> ArmCounts:
             prefix = f"cluster.{cluster_name(route, arm)}.upstream_rq_"
-            return ArmCounts(value.get(f"{prefix}completed", 0), refused=value.get(f"{prefix}4xx", 0))
+            turned_away = sum(value.get(f"{prefix}{kind}_overflow", 0) for kind in ("pending", "active"))
+            requests = max(value.get(f"{prefix}completed", 0) - turned_away, 0)
+            return ArmCounts(requests, refused=value.get(f"{prefix}4xx", 0))
 
         return total("champion"), total("candidate")
 

@@ -15,6 +15,15 @@ from noren_bento.release.route import Route, route_of
 from tests.noren_bento.release.log import BUILT, CURSOR, STARTED, VALIDATED, canary, log, opened
 
 
+REBUILT = ev.Rebuilt("m:2", "/bentos/m/2", "exact", "equal answers", "f" * 64)
+
+
+def test_a_promoted_version_that_was_rebuilt_is_served_from_that_build() -> None:
+    release = fold(canary("m/1", ev.Promoted(3), REBUILT))
+    assert (release.state, release.bento_digest, release.runtime) == (State.PROMOTED, "f" * 64, "exact")
+    assert desired_versions([release], now=1e9)["m/2"].digest == "f" * 64
+
+
 def test_the_log_of_a_promotion_folds_to_a_promoted_release() -> None:
     stepped = ev.Stepped(2, 50, Evidence(), CURSOR)
     release = fold(canary("m/1", stepped, ev.Promoted(3)))
@@ -38,6 +47,9 @@ def test_a_log_with_a_gap_is_refused() -> None:
         (log(opened()), VALIDATED, "validated follows built"),
         (log(opened(), BUILT), BUILT, "built follows opened"),
         (log(opened(), BUILT), ev.Started(1, 10, CURSOR), "started after it is validated"),
+        (canary(), REBUILT, "accepted only for a version that was promoted"),
+        (canary("m/1", ev.RolledBack(2)), REBUILT, "deploy it again"),
+        (canary("m/1", ev.Promoted(3), REBUILT), REBUILT, "nothing to accept"),
         (canary("m/1", ev.RolledBack(2)), ev.Promoted(3), "only a canary is promoted"),
         (canary("m/1", ev.RolledBack(2)), ev.RolledBack(3), "rolled back already"),
         (log(opened()), ev.Requested("promote"), "only a running canary"),

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from noren_bento.profile.window import Layout, Window
 from noren_bento.serving.answers import ModelError
 from noren_bento.serving.counts import read_counts
-from noren_bento.serving.worker import Worker
+from noren_bento.serving.worker import THREADS, Worker
 from tests.noren_bento.builds import numbers
 from tests.noren_bento.serving.asking import BEYOND, ask
 from tests.noren_bento.serving.folders import write_folder
@@ -187,3 +187,46 @@ def test_version_and_metrics_are_answered(worker: Worker) -> None:
 def test_everything_else_goes_on_to_bentoml(worker: Worker) -> None:
     assert ask(worker, "GET", "/readyz").status_code == BEYOND
     assert ask(None, "POST", "/predict", json={"rows": [ROW]}).status_code == BEYOND
+
+
+def test_a_request_that_has_waited_too_long_for_a_thread_is_not_begun(
+    worker: Worker, monkeypatch: Any
+) -> None:
+    begun: list[Any] = []
+    monkeypatch.setattr(worker.predictor, "predict", begun.append)
+    worker.quick = False
+    free = threading.Event()
+    threads = [worker.threads.submit(free.wait, 20) for _ in range(THREADS)]
+    threading.Timer(0.3, free.set).start()
+    # Envoy waits for 100 ms, and no thread is free for 300.
+    headers = {"x-envoy-expected-rq-timeout-ms": "100"}
+    response = ask(worker, "POST", "/predict", json={"rows": [ROW]}, headers=headers)
+    assert all(thread.result() for thread in threads)
+    assert (response.status_code, begun) == (429, [])
+    assert response.headers["retry-after"] == "1"
+
+
+def test_the_caller_of_a_prediction_that_is_stopped_is_answered_with_507(
+    worker: Worker, tmp_path: Path, monkeypatch: Any
+) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def predict(_: Any) -> Any:
+        begun.set()
+        ended.wait(20)
+        raise ValueError("nobody waits for this any more")
+
+    def stop() -> None:
+        begun.wait(20)
+        worker.stop_longest("was stopped", seconds=20)
+        ended.set()
+
+    monkeypatch.setattr(worker.predictor, "predict", predict)
+    worker.quick = False
+    stopping = threading.Thread(target=stop)
+    stopping.start()
+    response = ask(worker, "POST", "/predict", json={"rows": [ROW]})
+    stopping.join()
+    assert response.status_code == 507
+    assert response.json()["error"].startswith("churn/1 was stopped after")
+    assert window(worker, tmp_path).model_errors == 1

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -74,32 +73,36 @@ class Service:
         self.server.server_close()
 
 
+@contextmanager
+def running_envoy(folder: Path, *, max_body_bytes: int = 1_000_000) -> Iterator[Envoy]:
+    """Envoy with the shipped configuration, on a free port."""
+    listener = Listener("127.0.0.1", free_port(), str(folder), str(folder / "admin.sock"), max_body_bytes)
+    envoy = Envoy(listener)
+    command = [Path(sys.executable).parent / "envoy", "-c", envoy.prepare(), "--concurrency", "1"]
+    command += ["--use-dynamic-base-id", "--service-node", "n1", "--service-cluster", "noren"]
+    command += ["--file-flush-interval-msec", "100", "--log-level", "error"]
+    process = subprocess.Popen(command, start_new_session=True)
+    try:
+        wait_for(envoy.is_live)
+        yield envoy
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
 class Bench:
     """Envoy, its services, and one client: to make one costs more than a request."""
 
     def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        listener = Listener("127.0.0.1", self.port, str(folder), str(folder / "admin.sock"), 1_000_000)
-        self.envoy = Envoy(listener)
-        boot = self.envoy.prepare()
+        self._running = running_envoy(folder)
+        self.envoy = self._running.__enter__()
+        self.port = self.envoy.listener.port
         self.champion, self.candidate = Service("m/1"), Service("m/2")
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
         self.upstreams = {
             service.name: Upstream(service.name, "127.0.0.1", service.port)
             for service in (self.champion, self.candidate)
         }
-        binary = Path(sys.executable).parent / "envoy"
-        arguments = ["-c", str(boot), "--concurrency", "1", "--use-dynamic-base-id", "--service-node", "n1"]
-        arguments += [
-            "--service-cluster",
-            "noren",
-            "--file-flush-interval-msec",
-            "100",
-            "--log-level",
-            "error",
-        ]
-        self.process = subprocess.Popen([binary, *arguments], start_new_session=True)
-        wait_for(self.envoy.is_live)
 
     def apply(self, route: Route) -> None:
         self.envoy.apply([route], self.upstreams)
@@ -116,7 +119,6 @@ class Bench:
 
     def close(self) -> None:
         self.client.close()
-        os.kill(self.process.pid, signal.SIGTERM)
-        self.process.wait(10)
+        self._running.__exit__(None, None, None)
         self.champion.close()
         self.candidate.close()

@@ -176,3 +176,33 @@ def test_feedback_goes_to_the_champion_once_and_is_no_evidence(bench: Bench) -> 
 def test_feedback_of_a_model_without_a_champion_is_503(bench: Bench) -> None:
     bench.apply(Route("m", "m@1", 2, None))
     assert bench.client.post("/m/feedback", content=b"{}").status_code == 503
+
+
+def test_what_a_champion_answers_is_not_tried_again_with_a_candidate_beside_it_or_without(
+    bench: Bench,
+) -> None:
+    for route in (Route("m", "m@1", 1, "m/1"), Route("m", "m@1", 2, "m/1", "m/2", 1)):
+        bench.apply(route)
+        bench.champion.behaviour = "fails"
+        bench.champion.paths.clear()
+        chosen = [bench.post()[1] for _ in range(20)]
+        assert len(bench.champion.paths) == chosen.count("m/1")
+        bench.champion.behaviour = "good"
+
+
+def test_a_champion_alone_is_asked_once_where_it_does_not_end_in_time(bench: Bench) -> None:
+    bench.apply(Route("m", "m@1", 1, "m/1", deadline_seconds=0.3))
+    bench.champion.behaviour = "hangs"
+    bench.champion.paths.clear()
+    assert bench.client.post("/m/predict", content=b"x").json()["error"] == "No answer came in time."
+    assert bench.champion.paths == ["/predict"]
+
+
+def test_what_envoy_itself_answers_is_json_with_an_error(bench: Bench) -> None:
+    bench.apply(Route("m", "m@1", 1, "m/1"))
+    too_large = bench.client.post("/m/predict", content=b"x" * 1_200_000, headers={"x-request-id": "large"})
+    assert too_large.json() == {
+        "error": "The body is larger than 1000000 bytes; send its rows in several requests.",
+        "request_id": "large",
+    }
+    assert bench.client.post("/nobody/predict").json()["error"].startswith("no model is released")

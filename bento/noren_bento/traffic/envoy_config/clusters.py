@@ -13,6 +13,11 @@ from noren_bento.release.route import Route
 from noren_bento.traffic.envoy_config.resource import TYPE, Json
 
 _MAX_CONNECTIONS = 4096
+MAX_REQUESTS = 512
+"""Of one arm at once; more are answered with 429 at once. The same on both arms, so that a flood is no evidence. It is
+more than two workers answer in half a second where an answer takes them two milliseconds: who is let in is still
+answered in time. A connection for each that comes is made all the same: one that waits for another's connection would
+wait twice."""
 # BentoML's workers keep idle connections longer than this; the side that reuses must give up first, or a
 # request meets a socket that is being closed and looks like a failure of the version.
 _IDLE_TIMEOUT = "2s"
@@ -76,7 +81,7 @@ def _cluster(name: str, upstreams: tuple[Upstream, ...], max_body_bytes: int) ->
             "priority": "DEFAULT",
             "max_connections": _MAX_CONNECTIONS,
             "max_pending_requests": _MAX_CONNECTIONS,
-            "max_requests": _MAX_CONNECTIONS,
+            "max_requests": MAX_REQUESTS,
             # The default of 3 gives users the candidate's failures as soon as four happen at once.
             "max_retries": _MAX_CONNECTIONS,
         }

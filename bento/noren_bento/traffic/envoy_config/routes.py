@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from noren_bento.release.route import Route
 from noren_bento.traffic.envoy_config.clusters import Upstream, cluster_name
@@ -17,6 +17,27 @@ BULK_BYTES = 32_768
 """Bodies from this size on are bulk: their time is in their rows, not in how well the version is."""
 BULK_SECONDS = 25.0
 """Deadline of a try with a bulk body; the service itself gives up at 30 s."""
+BACK_OFF = {"base_interval": "0.001s", "max_interval": "0.002s"}
+TRIED_BY_THE_CHAMPION: Json = {
+    "retry_on": "5xx,reset,connect-failure",
+    "num_retries": 1,
+    "retry_back_off": BACK_OFF,
+    "retry_priority": {
+        "name": "envoy.retry_priorities.previous_priorities",
+        "typed_config": {
+            "@type": f"{TYPE}.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
+            "update_frequency": 1,
+        },
+    },
+}
+"""Whatever the candidate fails, the champion answers."""
+TRIED_WHERE_IT_BROKE: Json = {
+    "retry_on": "reset,connect-failure",
+    "num_retries": 1,
+    "retry_back_off": BACK_OFF,
+}
+"""Nobody stands behind the champion: another of its workers answers what one was killed with. What a worker has
+answered, with a 5xx too, the next would answer no better."""
 
 
 def route_configuration(routes: Iterable[Route], upstreams: Mapping[str, Upstream]) -> Json:
@@ -41,13 +62,14 @@ def route_configuration(routes: Iterable[Route], upstreams: Mapping[str, Upstrea
 
 
 def _model_routes(route: Route, upstreams: Mapping[str, Upstream]) -> list[Json]:
-    """Bodies of many rows have a route of their own, because their deadline is another one."""
+    """Bodies of many rows have routes of their own, because their deadline is another one."""
     length = {"name": "content-length", "range_match": {"start": BULK_BYTES, "end": 1 << 62}}
     bulk = max(BULK_SECONDS, route.deadline_seconds)
     predicting = [
-        _predict_route(route, upstreams, path, headers, deadline)
+        one
         for path in PREDICTING
         for headers, deadline in (([length], bulk), ([], route.deadline_seconds))
+        for one in _predict_routes(route, upstreams, path, headers, deadline)
     ]
     return [*predicting, _feedback_route(route, upstreams)]
 
@@ -75,43 +97,39 @@ def _why_not(route: Route, upstreams: Mapping[str, Upstream]) -> str | None:
     return None if route.champion in upstreams else f"{route.champion} is not running"
 
 
-def _predict_route(
+def _predict_routes(
     route: Route, upstreams: Mapping[str, Upstream], path: str, headers: list[Json], deadline: float
-) -> Json:
+) -> Iterator[Json]:
+    """One route an arm, the candidate's first: it takes its share, and what it leaves is the champion's."""
     match: Json = {"path": f"/{route.name}{path}", **({"headers": headers} if headers else {})}
     if (reason := _why_not(route, upstreams)) is not None:
-        return {"match": match, "name": route.label, "direct_response": _error(503, reason)}
-    arms = [_weighted(route, "champion", str(route.champion), 100 - route.weight)]
+        yield {"match": match, "name": route.label, "direct_response": _error(503, reason)}
+        return
+    # Two tries and the hop between them.
+    action: Json = {"prefix_rewrite": path, "timeout": f"{2 * deadline + 0.5:.3f}s"}
+    one_try: Json = {}
     if route.candidate in upstreams and route.weight:
-        arms.append(_weighted(route, "candidate", str(route.candidate), route.weight))
-    else:
-        arms[0]["weight"] = 100
-    action = {
-        "weighted_clusters": {"clusters": arms},
-        "prefix_rewrite": path,
-        # Two tries and the hop between them.
-        "timeout": f"{2 * deadline + 0.5:.3f}s",
-        "retry_policy": {
-            "retry_on": "5xx,reset,connect-failure",
-            "num_retries": 1,
-            "per_try_timeout": f"{deadline:.3f}s",
-            "retry_back_off": {"base_interval": "0.001s", "max_interval": "0.002s"},
-            "retry_priority": {
-                "name": "envoy.retry_priorities.previous_priorities",
-                "typed_config": {
-                    "@type": f"{TYPE}.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
-                    "update_frequency": 1,
-                },
-            },
-        },
-    }
-    return {"match": match, "name": route.label, "route": action}
+        one_try = {"per_try_timeout": f"{deadline:.3f}s"}
+        share = {"default_value": {"numerator": route.weight, "denominator": "HUNDRED"}}
+        policy = {**TRIED_BY_THE_CHAMPION, **one_try}
+        yield _arm(
+            route,
+            "candidate",
+            str(route.candidate),
+            {**match, "runtime_fraction": share},
+            {**action, "retry_policy": policy},
+        )
+    # Compared with a candidate it has the same time for a try. Alone it has all of it for one: what does not end in
+    # time would hold a second worker as well, and what comes too fast would come twice.
+    policy = {**TRIED_WHERE_IT_BROKE, **one_try}
+    yield _arm(route, "champion", str(route.champion), match, {**action, "retry_policy": policy})
 
 
-def _weighted(route: Route, arm: str, version: str, weight: int) -> Json:
+def _arm(route: Route, arm: str, version: str, match: Json, action: Json) -> Json:
     return {
-        "name": cluster_name(route, arm),
-        "weight": weight,
+        "match": match,
+        "name": route.label,
+        "route": {"cluster": cluster_name(route, arm), **action},
         # Who was chosen; who answered is in the body, since a fallback is answered by the champion.
         "response_headers_to_add": [{"header": {"key": "x-noren-chosen", "value": version}}],
     }
