@@ -20,12 +20,12 @@ NAMELESS = "a model without a name"
 class Deploying:
     """One deploy, as its caller sees it: the stages are the caller's own, all else is control's."""
 
-    def __init__(self, subject: str, stages: Progress, release: Callable[[], Release | None]) -> None:
+    def __init__(self, subject: str, progress: Progress, release: Callable[[], Release | None]) -> None:
         # A name that was not given is refused by the tag; until then it is no name to show.
         named = "" if subject == str(None) else subject
         self.name = named.rpartition("/")[0] or named or NAMELESS
         self.candidate = named if "/" in named else ""
-        self._stages = stages
+        self._progress = progress
         self._release = release
         self._began = time.time()
         self._error: BaseException | None = None
@@ -36,9 +36,9 @@ class Deploying:
 
     def snapshot(self) -> Snapshot:
         """The deploy as of now."""
-        found, mine = self._release(), self._stages.views()
+        found, mine = self._release(), self._progress.views()
         if found is None:
-            return self._failed(mine) if self._error or self._stages.failure else self._under_way(mine)
+            return self._failed(mine) if self._error or self._progress.failure else self._under_way(mine)
         snapshot = found.snapshot()
         # What this call did not do, or not yet, the release's own log knows; its words are those of every other view.
         told = {view.name: view.detail for view in snapshot.stages if view.status != "running"}
@@ -65,7 +65,7 @@ class Deploying:
         return replace(
             self._empty(),
             stages=come_to,
-            because=self._stages.failure or first_sentence(self._error),
+            because=self._progress.failure or first_sentence(self._error),
             not_released=f"{failed} failed" if failed else f"stopped after {last}",
         )
 

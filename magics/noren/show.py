@@ -47,11 +47,11 @@ def show_release(release: Release) -> Watching | None:
     return show(release.snapshot, _requester(lambda: release))
 
 
-def show_deploy(subject: str, stages: Progress, release: Callable[[], Release | None]) -> Watching | None:
+def show_deploy(subject: str, progress: Progress, release: Callable[[], Release | None]) -> Watching | None:
     """Show the view of a deploy from its first stage on, before there is a release to ask for."""
     from noren.deploying import Deploying  # noqa: PLC0415
 
-    deploying = Deploying(subject, stages, release)
+    deploying = Deploying(subject, progress, release)
     return show(deploying.snapshot, _requester(release), on_stop=deploying.stopped)
 
 
