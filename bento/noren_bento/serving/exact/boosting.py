@@ -22,8 +22,9 @@ from noren_bento.serving.exact.program import Boosting
 Words = NDArray[np.uint64]
 ALL = np.uint64(2**64 - 1)
 ONE = np.uint64(1)
-CHUNK = 128
-"""Rows that are answered at once: their words fit the processor's cache."""
+CELLS = 25_600
+"""Rows times trees that are answered at once: their words fit the processor's cache."""
+FEWEST_ROWS = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +32,7 @@ class Tables:
     """One table for each feature that some split compares."""
 
     features: tuple[int, ...]
-    thresholds: tuple[list[float], ...]
+    thresholds: tuple[NDArray[np.float64], ...]
     """Of each feature, rising."""
     words: Words
     """Shape (rows of all tables, trees): which leaves are left; row p of a table: of p thresholds exceeded."""
@@ -57,7 +58,7 @@ def make_tables(head: Boosting) -> Tables:
         right = chosen[~head.missing_left[chosen]]
         np.bitwise_and.at(table[-1], head.tree[right], ~head.left[right])
         features.append(feature)
-        thresholds.append(known.tolist())
+        thresholds.append(known.astype(np.float64))
         words.append(table)
         starts.append(start)
         start += len(table)
@@ -69,12 +70,13 @@ def make_tables(head: Boosting) -> Tables:
 def compile_boosting(head: Boosting) -> Score:
     """Return what gives the scores of a matrix: shape (rows,), or (rows, outputs) of several."""
     tables = make_tables(head)
+    at_once = max(FEWEST_ROWS, CELLS // len(tables.first))
 
     def score(matrix: Matrix) -> Matrix:
         if head.rounded:
             matrix = matrix.astype(np.float32).astype(np.float64)
         return np.concatenate(
-            [_score_some(tables, head, matrix[at : at + CHUNK]) for at in range(0, len(matrix), CHUNK)]
+            [_score_some(tables, head, matrix[at : at + at_once]) for at in range(0, len(matrix), at_once)]
         )
 
     return score
@@ -108,7 +110,8 @@ def _leaves(words: Words) -> NDArray[np.uint8]:
 def compile_boosting_row(head: Boosting) -> Callable[[list[float]], Matrix]:
     """Return the same of a single row."""
     tables = make_tables(head)
-    parts: list[tuple[Any, ...]] = list(zip(tables.features, tables.thresholds, tables.starts, strict=True))
+    plain = [thresholds.tolist() for thresholds in tables.thresholds]  # which bisect is quicker with
+    parts: list[tuple[Any, ...]] = list(zip(tables.features, plain, tables.starts, strict=True))
     words, values, first = tables.words, tables.values, tables.first
     outputs, trees = len(head.base), len(tables.first)
     shape = (trees // outputs + 1, outputs)
