@@ -14,7 +14,6 @@ from noren_bento.release.release import Release, State, champion_of, fold, relea
 from noren_bento.release.route import Route, route_of
 from tests.noren_bento.release.log import BUILT, CURSOR, STARTED, VALIDATED, canary, log, opened
 
-
 REBUILT = ev.Rebuilt("m:2", "/bentos/m/2", "exact", "equal answers", "f" * 64)
 
 
