@@ -117,7 +117,8 @@ def test_bodies_that_are_held_back_do_not_fill_memory(
         f"{count} bodies: RSS of Envoy {memory.before / 1e6:.0f} MB, at most {memory.most / 1e6:.0f} MB; {ended} ended"
     )
     assert ended > 0
-    assert memory.most < 2 * (OTHER_BYTES + HELD_BODIES * BODY_BYTES)
+    # Freed memory that is not given back at once is in it; all bodies would be 4 GB.
+    assert memory.most < 3 * (OTHER_BYTES + HELD_BODIES * BODY_BYTES)
     deadline = time.monotonic() + 10
     while ask(settings) != 200:
         assert time.monotonic() < deadline, "it does not recover"
