@@ -25,8 +25,17 @@ STUCK_SECONDS = 40.0
 """A prediction that runs longer than this never ends: it was answered with 504 at 30 s, but its thread burns on."""
 GRACE_SECONDS = 5.0
 MASTER = "NOREN_MASTER"
+CONTAINERIZED = "BENTOML_CONTAINERIZED"
 
 logger = logging.getLogger("noren.serving")
+
+
+def have_workers_replaced() -> None:
+    """Have BentoML start another worker for one that ended, in a container too.
+
+    There it would not: a container would go on with one worker less, and with none it would listen and never answer.
+    """
+    os.environ.pop(CONTAINERIZED, None)
 
 
 def find_master() -> int | None:
