@@ -132,7 +132,7 @@ def test_predictions_are_logged_into_a_folder_that_is_mounted(
     folder.mkdir(parents=True)
     shutil.chown(folder, 1034, 1034)
     port = free_port()
-    log = ("--volume", f"{tmp_path}:/log", "--env", "NOREN_LOG=/log/shipped/1")
+    log = ("--volume", f"{folder}:/log/shipped/1", "--env", "NOREN_LOG=/log/shipped/1")
     with podman.running(image, "--network", "host", "--env", f"PORT={port}", *log) as container:
         wait_ready(port, container)
         assert httpx.post(f"http://127.0.0.1:{port}/predict", json=ROW).status_code == 200
