@@ -10,7 +10,7 @@ import noren_bento
 
 ROOT = Path(noren_bento.__file__).parent
 PACKAGE = "noren_bento"
-START = ("noren_bento.serving.service", "noren_bento.serving.predictor")
+START = ("noren_bento.serving.service", "noren_bento.serving.predictor", "noren_bento.serving.rehearsal")
 
 
 def find_closure(start: tuple[str, ...] = START) -> tuple[Path, ...]:

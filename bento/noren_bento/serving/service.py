@@ -20,7 +20,7 @@ from noren_bento.serving.manifest import read_manifest
 from noren_bento.serving.middleware import ANSWER_SECONDS, PredictMiddleware, Slot
 from noren_bento.serving.telemetry import send_no_telemetry
 from noren_bento.serving.timers import leave_out_timers
-from noren_bento.serving.watch import end_master, find_master, start_watch
+from noren_bento.serving.watch import end_master, find_master, have_workers_replaced, start_watch
 from noren_bento.serving.worker import Worker
 
 WORKERS = "NOREN_WORKERS"
@@ -37,6 +37,7 @@ def make_service(folder: Path) -> Any:
     import bentoml
 
     send_no_telemetry()
+    have_workers_replaced()
     limit_connections()
     leave_out_timers()
     manifest = read_manifest(folder)

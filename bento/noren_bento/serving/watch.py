@@ -28,6 +28,7 @@ GRACE_SECONDS = 5.0
 TOLD_SECONDS = 0.5
 """A prediction that eats memory goes on while its caller is told; an event loop that is free needs a millisecond."""
 MASTER = "NOREN_MASTER"
+CONTAINERIZED = "BENTOML_CONTAINERIZED"
 
 logger = logging.getLogger("noren.serving")
 
@@ -40,6 +41,14 @@ class Limits:
     """Bytes; 0 is any."""
     stuck_seconds: float
     """A prediction that takes longer."""
+
+
+def have_workers_replaced() -> None:
+    """Have BentoML start another worker for one that ended, in a container too.
+
+    There it would not: a container would go on with one worker less, and with none it would listen and never answer.
+    """
+    os.environ.pop(CONTAINERIZED, None)
 
 
 def find_master() -> int | None:

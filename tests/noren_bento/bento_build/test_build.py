@@ -137,9 +137,16 @@ def test_the_image_of_a_bento_has_no_compiler_no_root_and_a_health_check(build_s
         tag(LogisticRegression().fit(X, y), "whole", (X, y), build_settings), settings=build_settings
     )
     lines = (build.path / "env" / "docker" / "Dockerfile").read_text().splitlines()
-    assert [line for line in lines if line.startswith("FROM")] == [
-        f"FROM python:{sys.version_info.major}.{sys.version_info.minor}-slim AS base-container"
+    assert [line for line in lines if line.startswith(("FROM", "COPY --from"))] == [
+        f"FROM python:{sys.version_info.major}.{sys.version_info.minor}-slim AS base-container",
+        "FROM base-container AS packages",
+        "FROM base-container",
+        "COPY --from=packages --chown=0:0 /app /app",
     ]
+    last = lines[lines.index("FROM base-container") :]
+    assert not [
+        line for line in last if "uv" in line
+    ]  # the installer and what it keeps stay in the stage before
     assert not [line for line in lines if "apt-get" in line]
     assert [line for line in lines if line.startswith("USER")] == ["USER bentoml"]
     assert "ENV BENTOML_DO_NOT_TRACK=$BENTOML_DO_NOT_TRACK" in lines
