@@ -9,6 +9,7 @@ import pytest
 
 from noren.ring import Task
 from noren_bento.settings import Settings
+from tests.faults.conftest import Figure
 from tests.ring.home import ROOT, clinic, deploy, kill_version, running_home, serial_task, serials, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -40,7 +41,9 @@ def stumbling(kind: str) -> Task:
     )
 
 
-def test_a_canary_that_raises_on_every_third_row_and_is_killed_loses_no_request(settings: Settings) -> None:
+def test_a_canary_that_raises_on_every_third_row_and_is_killed_loses_no_request(
+    settings: Settings, figure: Figure
+) -> None:
     release = deploy(settings, stumbling("Fragile"))
     candidate = release.now.candidate
     patients = clinic(settings, "serial", per_second=2000)
@@ -59,10 +62,16 @@ def test_a_canary_that_raises_on_every_third_row_and_is_killed_loses_no_request(
     assert kinds[:5] == ["opened", "built", "validated", "requested", "started"]
     assert kinds[-1] == "rolled back"
     assert "failed on the candidate" in release.because
+    figure(2, f"killed with -9 under 8 clients: {patients.failed} of {patients.sent} requests lost")
+    arm = release.evidence.candidate
+    figure(
+        3,
+        f"raises: rolled back after {arm.failed} failures in {arm.requests} of its requests; 0 users harmed",
+    )
 
 
 def test_a_canary_that_hangs_on_every_third_row_is_rolled_back_and_every_request_is_answered(
-    settings: Settings,
+    settings: Settings, figure: Figure
 ) -> None:
     release = deploy(settings, stumbling("Sleepy"))
     patients = clinic(settings, "serial")
@@ -77,3 +86,7 @@ def test_a_canary_that_hangs_on_every_third_row_is_rolled_back_and_every_request
     assert release.evidence.candidate.harmed == release.evidence.champion.failed == 0
     assert release.events[-1].who == "noren"
     assert "failed on the candidate" in release.because
+    arm = release.evidence.candidate
+    figure(
+        3, f"hangs: rolled back after {arm.failed} failures in {arm.requests} of its requests; 0 users harmed"
+    )

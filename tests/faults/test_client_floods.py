@@ -19,6 +19,7 @@ from noren_bento.serving.connections import HEADER_SECONDS
 from noren_bento.serving.intake import BODY_SECONDS
 from noren_bento.settings import Settings
 from noren_bento.targets.temporary import serving
+from tests.faults.conftest import Figure
 from tests.faults.floods import GIB, Sampler, is_closed, send_endlessly
 from tests.noren_bento.builds import build, numbers
 
@@ -59,7 +60,7 @@ def command(process: psutil.Process) -> list[str]:
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_gigabyte_is_413_before_more_than_the_limit_is_held(
-    chunked: bool, url: str, address: tuple[str, int], build_settings: Settings
+    chunked: bool, url: str, address: tuple[str, int], build_settings: Settings, figure: Figure
 ) -> None:
     headers = "transfer-encoding: chunked\r\n" if chunked else f"content-length: {GIB}\r\n"
     with Sampler(worker_of(url)) as memory:
@@ -67,14 +68,16 @@ def test_a_gigabyte_is_413_before_more_than_the_limit_is_held(
     assert {answer.split(b" ")[1] for answer, _ in answers} == {b"413"}
     assert all(b"connection: close" in answer and b"larger than" in answer for answer, _ in answers)
     grown = memory.most - memory.before
-    print(
-        f"chunked {chunked}: RSS +{grown / 1e6:.1f} MB, sent {[sent // 1_000_000 for _, sent in answers]} MB"
-    )
     assert grown <= build_settings.max_body_bytes + 2_000_000
+    figure(
+        15, f"the service alone, {'chunked' if chunked else 'with a length'}: 413, RSS +{grown / 1e6:.1f} MB"
+    )
     assert httpx.post(f"{url}/predict", json={"rows": [ROW]}).status_code == 200
 
 
-def test_slow_sockets_are_closed_and_keep_nobody_waiting(url: str, address: tuple[str, int]) -> None:
+def test_slow_sockets_are_closed_and_keep_nobody_waiting(
+    url: str, address: tuple[str, int], figure: Figure
+) -> None:
     beginnings = [
         b"",
         b"POST /predict HTT",
@@ -96,9 +99,13 @@ def test_slow_sockets_are_closed_and_keep_nobody_waiting(url: str, address: tupl
             time.sleep(0.1)
     for client in sockets:
         client.close()
-    print(f"all closed after {time.monotonic() - began:.1f} s; slowest good request {1000 * slowest:.0f} ms")
+    taken = time.monotonic() - began
     assert not still_open
     assert slowest < 1
+    figure(
+        16,
+        f"the service alone, 400: 0 open after {taken:.1f} s; slowest good request {1000 * slowest:.0f} ms",
+    )
 
 
 def test_headers_without_end_are_431(address: tuple[str, int]) -> None:
@@ -114,7 +121,7 @@ def test_headers_without_end_are_431(address: tuple[str, int]) -> None:
 
 @pytest.mark.parametrize("connections", [500, 2000])
 def test_many_connections_are_answered_or_turned_away(
-    connections: int, url: str, address: tuple[str, int]
+    connections: int, url: str, address: tuple[str, int], figure: Figure
 ) -> None:
     request = b"POST /predict HTTP/1.1\r\nhost: 127.0.0.1\r\n%bcontent-length: %d\r\n\r\n%b" % (
         JSON.encode(), len(BODY), BODY)  # fmt: skip
@@ -139,6 +146,6 @@ def test_many_connections_are_answered_or_turned_away(
     found = asyncio.run(all_of_them())
     codes = {code for code, _ in found}
     p99 = float(np.quantile([seconds for _, seconds in found], 0.99))
-    print(f"{connections} connections: {codes}, p99 {1000 * p99:.0f} ms")
     assert codes <= {200, 429}
+    figure(17, f"the service alone, {connections}: 0 × 5xx, p99 {1000 * p99:.0f} ms")
     assert httpx.post(f"{url}/predict", json={"rows": [ROW]}).status_code == 200

@@ -15,6 +15,7 @@ from noren_bento.control.client import ControlClient
 from noren_bento.control.processes import bring_up, look, supervisor_of
 from noren_bento.home import Home
 from noren_bento.settings import Settings
+from tests.faults.conftest import Figure
 from tests.ring.home import (
     DEPLOY,
     LONG,
@@ -50,7 +51,9 @@ def pid_of(settings: Settings, name: str) -> int:
     return supervisor_of(Home(settings)).states()[name].pid
 
 
-def test_killing_control_in_a_canary_stops_no_request_and_loses_no_evidence(settings: Settings) -> None:
+def test_killing_control_in_a_canary_stops_no_request_and_loses_no_evidence(
+    settings: Settings, figure: Figure
+) -> None:
     release = candidate(settings, 0.5)
     patients = clinic(settings, "m")
     until(lambda: counted(release) >= 100)
@@ -63,10 +66,16 @@ def test_killing_control_in_a_canary_stops_no_request_and_loses_no_evidence(sett
     assert patients.failed == 0, patients.problems
     assert patients.answered_by[release.now.candidate] > 0
     until(lambda: counted(release) == patients.sent)
+    figure(
+        4,
+        f"control killed in a canary: {patients.failed} of {patients.sent} requests lost, each in the evidence",
+    )
     release.rollback()
 
 
-def test_killing_the_supervisor_stops_no_request_and_up_finds_the_release_again(settings: Settings) -> None:
+def test_killing_the_supervisor_stops_no_request_and_up_finds_the_release_again(
+    settings: Settings, figure: Figure
+) -> None:
     release = candidate(settings, 0.25)
     patients = clinic(settings, "m")
     supervisor = supervisor_of(Home(settings))
@@ -86,6 +95,10 @@ def test_killing_the_supervisor_stops_no_request_and_up_finds_the_release_again(
     assert (release.state, release.now.weight) == ("canary", 10)
     again.close()
     assert again.failed == 0, again.problems
+    figure(
+        4,
+        f"supervisor and control killed: {patients.failed} of {patients.sent} requests lost, release found again",
+    )
     release.rollback()
 
 
@@ -98,7 +111,7 @@ def is_control(process: psutil.Process, settings: Settings) -> bool:
 
 
 def test_killing_the_kernel_in_a_canary_stops_no_request(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, figure: Figure
 ) -> None:
     monkeypatch.setenv("NOREN_HOME", str(settings.home))
     monkeypatch.setenv("NOREN_PORT", str(settings.port))
@@ -125,6 +138,7 @@ def test_killing_the_kernel_in_a_canary_stops_no_request(
         until(lambda: client.release("m").state == "rolled back")
         patients.close()
         assert patients.failed == 0, patients.problems
+        figure(4, f"the notebook's kernel killed: {patients.failed} of {patients.sent} requests lost")
     finally:
         kernel.stop_channels()
         manager.shutdown_kernel(now=True)

@@ -32,6 +32,7 @@ from noren_bento.traffic.envoy_config.bootstrap import (
     OTHER_BYTES,
     REQUEST_SECONDS,
 )
+from tests.faults.conftest import Figure
 from tests.faults.floods import Sampler, is_closed, send_endlessly
 from tests.ring.home import ROOT, deploy, running_home, serials
 
@@ -81,7 +82,7 @@ def processes(settings: Settings) -> tuple[psutil.Process, psutil.Process]:
 
 @pytest.mark.parametrize("framing", ["length", "chunked", "none"])
 def test_a_gigabyte_is_refused_before_more_than_the_limit_is_held(
-    framing: str, settings: Settings, address: tuple[str, int]
+    framing: str, settings: Settings, address: tuple[str, int], figure: Figure
 ) -> None:
     headers = {"length": f"content-length: {1 << 30}\r\n", "chunked": "transfer-encoding: chunked\r\n"}
     envoy, worker = processes(settings)
@@ -91,7 +92,6 @@ def test_a_gigabyte_is_refused_before_more_than_the_limit_is_held(
             for _ in range(2)
         ]
     grown = [(one.most - one.before) / 1e6 for one in (gateway, service)]
-    print(f"{framing}: RSS of Envoy +{grown[0]:.1f} MB, of the worker +{grown[1]:.1f} MB")
     # Without a length or chunks a request has no body: it is refused as none, and what follows as no request.
     expected = b"400" if framing == "none" else b"413"
     assert {answer.split(b" ")[1] for answer, _ in answers} == {expected}
@@ -99,11 +99,15 @@ def test_a_gigabyte_is_refused_before_more_than_the_limit_is_held(
     assert grown[0] <= 2 * BODY_BYTES / 1e6 + 5
     assert grown[1] <= 2
     assert ask(settings) == 200
+    figure(
+        15,
+        f"through Envoy, {framing}: {expected.decode()}, RSS of Envoy +{grown[0]:.1f} MB, worker +{grown[1]:.1f} MB",
+    )
 
 
 @pytest.mark.parametrize("count", [100, pytest.param(400, marks=soak)])
 def test_bodies_that_are_held_back_do_not_fill_memory(
-    count: int, settings: Settings, address: tuple[str, int]
+    count: int, settings: Settings, address: tuple[str, int], figure: Figure
 ) -> None:
     envoy, _ = processes(settings)
     with contextlib.ExitStack() as held, Sampler(envoy) as memory:
@@ -113,10 +117,11 @@ def test_bodies_that_are_held_back_do_not_fill_memory(
                 client.sendall(f"{HEAD}content-length: {BODY_BYTES}\r\n\r\n".encode())
                 client.sendall(b" " * (BODY_BYTES - 1))
         ended = sum(is_closed(client) for client in clients)
-    print(
-        f"{count} bodies: RSS of Envoy {memory.before / 1e6:.0f} MB, at most {memory.most / 1e6:.0f} MB; {ended} ended"
-    )
     assert ended > 0
+    figure(
+        15,
+        f"through Envoy, {count} bodies of 10 MB held back: {memory.most / 1e6:.0f} MB at most, {ended} ended",
+    )
     # Freed memory that is not given back at once is in it; all bodies would be 4 GB.
     assert memory.most < 3 * (OTHER_BYTES + HELD_BODIES * BODY_BYTES)
     deadline = time.monotonic() + 10
@@ -126,7 +131,7 @@ def test_bodies_that_are_held_back_do_not_fill_memory(
 
 @pytest.mark.parametrize("count", [50, pytest.param(400, marks=soak)])
 def test_slow_sockets_are_closed_and_keep_nobody_waiting(
-    count: int, settings: Settings, address: tuple[str, int]
+    count: int, settings: Settings, address: tuple[str, int], figure: Figure
 ) -> None:
     beginnings = [
         b"",
@@ -150,17 +155,18 @@ def test_slow_sockets_are_closed_and_keep_nobody_waiting(
     taken = time.monotonic() - began
     for client in sockets:
         client.close()
-    print(
-        f"{count} sockets: {len(still_open)} open after {taken:.1f} s; slowest good request {1000 * slowest:.0f} ms"
-    )
     assert not still_open
+    figure(
+        16,
+        f"through Envoy, {count}: 0 open after {taken:.1f} s; slowest good request {1000 * slowest:.0f} ms",
+    )
     assert taken > min(HEADER_SECONDS, REQUEST_SECONDS) - 1, "nobody who is only slow is cut off earlier"
     assert slowest < 1
 
 
 @pytest.mark.parametrize("connections", [500, pytest.param(2000, marks=soak)])
 def test_many_connections_are_answered_or_turned_away(
-    connections: int, settings: Settings, address: tuple[str, int]
+    connections: int, settings: Settings, address: tuple[str, int], figure: Figure
 ) -> None:
     release = ControlClient(settings).release("m")
     route = Route("m", release.id, release.epoch, "m/1")
@@ -189,7 +195,8 @@ def test_many_connections_are_answered_or_turned_away(
     answers = asyncio.run(all_of_them())
     codes = Counter(code for code, _, _ in answers)
     p99 = float(np.quantile([seconds for code, _, seconds in answers if code == 200], 0.99))
-    print(f"{connections} connections: {dict(codes)}, p99 of the admitted {1000 * p99:.0f} ms")
+    told = ", ".join(f"{number} × {code}" for code, number in sorted(codes.items()))
+    figure(17, f"through Envoy, {connections}: {told}; p99 of the admitted {1000 * p99:.0f} ms")
     assert set(codes) <= {200, 429, 504}
     assert codes[504] <= 0.05 * len(answers), "none where the machine does nothing else"
     assert codes[200] > 0

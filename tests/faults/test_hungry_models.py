@@ -22,6 +22,7 @@ from noren_bento.serving.watch import STUCK_SECONDS
 from noren_bento.settings import Settings
 from noren_bento.targets.temporary import serving
 from noren_bento.traffic.envoy_config.clusters import Upstream
+from tests.faults.conftest import Figure
 from tests.noren_bento.builds import build, numbers
 from tests.noren_bento.traffic.bench import running_envoy
 
@@ -149,7 +150,7 @@ def wait_until(done: Any, seconds: float) -> float:
 
 
 def test_a_worker_that_eats_memory_ends_at_its_limit_and_the_other_serves(
-    bento: Path, build_settings: Settings
+    bento: Path, build_settings: Settings, figure: Figure
 ) -> None:
     with serving(bento, settings=build_settings, workers=2, max_memory=LIMIT) as url:
         before = {one.pid for one in workers_of(url)}
@@ -177,9 +178,10 @@ def test_a_worker_that_eats_memory_ends_at_its_limit_and_the_other_serves(
             wait_until(lambda: len(callers.statuses) > answered + 20, 30)
         ended.set()
         measuring.join()
-        print(
-            f"ended after {gone:.2f} s at {most / 1e6:,.0f} MB, another worker after {recovered:.1f} s more; "
-            f"{callers.lost} of {len(callers.statuses)} other requests cut off"
+        figure(
+            14,
+            f"the service alone: ended after {gone:.2f} s at {most / 1e6:,.0f} MB of {LIMIT / 1e6:,.0f}, another "
+            f"worker after {recovered:.1f} s; {callers.lost} of {len(callers.statuses)} other requests cut off",
         )
         assert answer == 507, "it is said that it was stopped"
         assert most < 2.5 * LIMIT
@@ -190,7 +192,7 @@ def test_a_worker_that_eats_memory_ends_at_its_limit_and_the_other_serves(
 
 
 def test_behind_envoy_a_request_that_eats_memory_ends_one_worker_and_costs_no_other_request(
-    bento: Path, build_settings: Settings, tmp_path: Path
+    bento: Path, build_settings: Settings, tmp_path: Path, figure: Figure
 ) -> None:
     with (
         serving(bento, settings=build_settings, workers=2, max_memory=LIMIT) as url,
@@ -202,23 +204,22 @@ def test_behind_envoy_a_request_that_eats_memory_ends_one_worker_and_costs_no_ot
             answer = httpx.post(f"{address}/predict", json={"rows": [EATS]}, timeout=60)
             wait_until(lambda: len({one.pid for one in workers_of(url)} - before) > 0, 30)
         after = {one.pid for one in workers_of(url) if one.status() != psutil.STATUS_ZOMBIE}
-        print(f"{answer.status_code}; {callers.lost} of {len(callers.statuses)} other requests lost")
         assert answer.status_code == 507, "answered, so that Envoy does not try it on the other worker"
         assert "was stopped" in answer.json()["error"]
         assert len(before - after) == 1
         assert callers.lost == 0, Counter(callers.statuses)
+        figure(14, f"behind Envoy: one worker ended, 0 of {len(callers.statuses)} other requests lost")
 
 
 @pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.soak)])
 def test_behind_envoy_a_killed_worker_of_the_champion_loses_no_request(
-    kills: int, bento: Path, build_settings: Settings, tmp_path: Path
+    kills: int, bento: Path, build_settings: Settings, tmp_path: Path, figure: Figure
 ) -> None:
     with (
         serving(bento, settings=build_settings, workers=2) as url,
         behind_envoy(url, tmp_path, deadline_seconds=5.0) as address,
     ):
         callers = Callers(address)
-        began = time.monotonic()
         with callers.calling():
             for _ in range(kills):
                 answered = len(callers.statuses)
@@ -228,10 +229,11 @@ def test_behind_envoy_a_killed_worker_of_the_champion_loses_no_request(
                 answering(url)[0].kill()
             answered = len(callers.statuses)
             wait_until(lambda: len(callers.statuses) > answered + 50, 30)
-        print(
-            f"{kills} kills in {time.monotonic() - began:.1f} s: {callers.lost} of {len(callers.statuses)} lost"
-        )
         assert callers.lost == 0, Counter(callers.statuses)
+        figure(
+            1,
+            f"{kills} of the champion's workers killed behind Envoy: 0 of {len(callers.statuses)} requests lost",
+        )
 
 
 STUCK = """
@@ -247,7 +249,7 @@ worker.threads.submit(worker.answer, (worker.rows, worker.rows), sys.argv[3].enc
 
 
 def test_a_worker_whose_prediction_never_ends_ends_itself(
-    bento: Path, build_settings: Settings, tmp_path: Path
+    bento: Path, build_settings: Settings, tmp_path: Path, figure: Figure
 ) -> None:
     python = python_of(prepare_environment(bento, settings=build_settings))
     body = json.dumps({"rows": [SPINS]})
@@ -263,10 +265,13 @@ def test_a_worker_whose_prediction_never_ends_ends_itself(
     )
     assert done.returncode == 1
     assert "a prediction did not end within 1 s; this worker is replaced" in done.stderr
+    figure(13, "the worker ends itself at its limit of time, 40 s unless a test says 1 s")
 
 
 @pytest.mark.soak
-def test_a_worker_whose_prediction_never_ends_is_replaced(bento: Path, build_settings: Settings) -> None:
+def test_a_worker_whose_prediction_never_ends_is_replaced(
+    bento: Path, build_settings: Settings, figure: Figure
+) -> None:
     with serving(bento, settings=build_settings, workers=2) as url:
         before = {one.pid for one in workers_of(url)}
         callers = Callers(url)
@@ -278,9 +283,10 @@ def test_a_worker_whose_prediction_never_ends_is_replaced(bento: Path, build_set
                 lambda: len({one.pid for one in workers_of(url)} - before) > 0, STUCK_SECONDS + 30
             )
             spinning.join()
-        print(
-            f"replaced after {taken:.1f} s; {callers.lost} of {len(callers.statuses)} other requests were not answered"
-        )
         assert time.monotonic() - began < STUCK_SECONDS + 30
+        figure(
+            13,
+            f"replaced after {taken:.1f} s; {callers.lost} of {len(callers.statuses)} other requests not answered",
+        )
         assert callers.lost <= 4
         assert ask(url, ROW) == 200

@@ -19,6 +19,7 @@ from noren_bento.bento_build.build import Build
 from noren_bento.serving.log.writer import FLUSH_SECONDS
 from noren_bento.serving.watch import FLUSH_SECONDS as TALLY_SECONDS
 from noren_bento.settings import Settings, load_settings
+from tests.faults.conftest import Figure
 from tests.faults.logged_service import ROW, Clients, Service, logged_ids, logging_service
 from tests.noren_bento.builds import build, numbers
 from tests.noren_bento.targets.waiting import until
@@ -46,7 +47,7 @@ def built(settings: Settings) -> Build:
     "kills", [pytest.param(3, id="3"), pytest.param(20, id="20", marks=pytest.mark.soak)]
 )
 def test_kill_9_loses_at_most_one_flush_window_and_every_file_is_readable(
-    built: Build, settings: Settings, tmp_path: Path, kills: int
+    built: Build, settings: Settings, tmp_path: Path, kills: int, figure: Figure
 ) -> None:
     log = tmp_path / "predictions" / "logged" / "1"
     lost = answered = 0
@@ -65,8 +66,11 @@ def test_kill_9_loses_at_most_one_flush_window_and_every_file_is_readable(
         assert all(clients.answered[one] > killed - WINDOW_SECONDS - SLACK_SECONDS for one in missing)
         assert not clients.refused
         lost, answered = lost + len(missing), answered + len(clients.answered)
-    print(f"{kills} kills of all workers: {lost} of {answered} rows lost")
     assert lost < answered
+    figure(
+        24,
+        f"{kills} kills of all workers: {lost} of {answered} rows lost, all of one window; every file readable",
+    )
 
 
 def has_logged(log: Path, prefix: str) -> bool:
@@ -89,7 +93,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_costs_rows_that_are_counted_and_no_prediction(
-    built: Build, settings: Settings, tmp_path: Path, small_disk: Path
+    built: Build, settings: Settings, tmp_path: Path, small_disk: Path, figure: Figure
 ) -> None:
     log = small_disk / "predictions" / "logged" / "1"
     with logging_service(built, settings, tmp_path / "state", log=log) as service:
@@ -107,8 +111,11 @@ def test_a_full_disk_costs_rows_that_are_counted_and_no_prediction(
         until(lambda: sum(service.counters()[name] for name in LOGGED_OR_DROPPED) == asked)
         counted = service.counters()
     found = logged_ids(log)
-    print(f"{asked} predictions, none failed; {counted['noren_log_dropped_rows_total']:.0f} rows dropped")
     assert (clients.refused, clients.lost) == ([], 0)
+    dropped = counted["noren_log_dropped_rows_total"]
+    figure(
+        22, f"0 of {asked} predictions failed; {dropped:.0f} rows dropped and counted, logged again with room"
+    )
     assert len(set(found)) == len(found) == counted["noren_log_rows_total"]
     assert set(found) <= clients.answered.keys()
     log_text = (tmp_path / "state" / "service.log").read_text()

@@ -12,6 +12,7 @@ from noren_bento.control.processes import look
 from noren_bento.settings import Settings
 from noren_bento.stores import opening
 from noren_bento.stores.models import ModelStore
+from tests.faults.conftest import Figure
 from tests.ring.home import clinic, deploy, running_home, serial_task, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -27,7 +28,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
 
 
 def test_serving_goes_on_while_the_alias_is_moved_and_the_champion_deleted_in_mlflow(
-    settings: Settings,
+    settings: Settings, figure: Figure
 ) -> None:
     store = ModelStore(settings)
     until(lambda: store.champion("m") == "m/1", 60)
@@ -48,3 +49,4 @@ def test_serving_goes_on_while_the_alias_is_moved_and_the_champion_deleted_in_ml
     patients.close()
     assert patients.failed == 0, patients.problems
     assert set(patients.answered_by) == {"m/1"}
+    figure(27, f"{patients.failed} of {patients.sent} requests lost; `noren status` tells both")

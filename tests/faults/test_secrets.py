@@ -25,6 +25,7 @@ from noren_bento.tagging.tag import tag_model
 from noren_bento.tagging.version_files import VersionFiles
 from noren_validation.runner import validate_bento
 from noren_validation.validation import Validation
+from tests.faults.conftest import Figure
 from tests.noren_bento.tagging.lineage.test_commit import git, repository
 from tests.noren_validation.notebook_of import write_notebook
 
@@ -118,7 +119,9 @@ def run(settings: Settings, folder: Path) -> tuple[VersionFiles, Validation]:
     return files, validation
 
 
-def test_of_12_secrets_none_is_in_any_file_under_the_home(settings: Settings, tmp_path: Path) -> None:
+def test_of_12_secrets_none_is_in_any_file_under_the_home(
+    settings: Settings, tmp_path: Path, figure: Figure
+) -> None:
     files, validation = run(settings, tmp_path)
     leaked = {
         seed: str(path)
@@ -127,6 +130,7 @@ def test_of_12_secrets_none_is_in_any_file_under_the_home(settings: Settings, tm
         if holds(path, secret)
     }
     assert leaked == {}, f"leaked {len(leaked)} of {len(SEEDS)}"
+    figure(33, f"0 of {len(SEEDS)} leaked into any file under the home")
     # The files are there and say what they are for: nothing was left out to keep the secrets.
     assert "login('ana', '***')" in files.cells()
     assert "+SLACK = '***'" in files.diff()

@@ -20,6 +20,7 @@ from noren_bento.settings import Settings
 from noren_bento.targets.inherited import for_service
 from noren_bento.targets.ports import free_port, version_at, wait_ready
 from noren_bento.traffic.envoy_config.clusters import Upstream
+from tests.faults.conftest import Figure
 from tests.noren_bento.builds import build, numbers
 
 pytestmark = pytest.mark.slow
@@ -60,7 +61,7 @@ def bentoml_serve(built: Build, build_settings: Settings, folder: Path, **enviro
 
 
 def test_a_service_with_a_token_answers_only_who_has_it(
-    built: Build, build_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    built: Build, build_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figure: Figure
 ) -> None:
     with bentoml_serve(built, build_settings, tmp_path, NOREN_TOKEN=TOKEN) as port:
         url = f"http://127.0.0.1:{port}"
@@ -68,6 +69,7 @@ def test_a_service_with_a_token_answers_only_who_has_it(
         routes += [(route, "GET") for route in ("/metrics", "/version", "/docs.json", "/", "/schema.json")]
         for route, method in routes:
             assert httpx.request(method, f"{url}{route}").status_code == 401, route
+        figure(8, f"a service with a token: 0 of {len(routes)} routes answer who has none")
         assert httpx.get(f"{url}/livez").status_code == 200
         allowed = {"authorization": f"Bearer {TOKEN}"}
         answer = httpx.post(f"{url}/predict", json={"rows": [ROW]}, headers=allowed)

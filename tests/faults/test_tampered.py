@@ -33,6 +33,7 @@ from noren_bento.tagging import serialise
 from noren_bento.tagging.modules import CheckedFinder
 from noren_bento.tagging.tag import tag_model
 from noren_bento.tagging.version_files import VersionFiles
+from tests.faults.conftest import Figure
 from tests.noren_bento.serving.folders import write_folder
 from tests.noren_bento.tagging.skops_files import listed, mapping, node, ridge_holding, text, tuple_of
 
@@ -271,13 +272,14 @@ def test_an_untouched_folder_loads_with_its_own_module(target: Target) -> None:
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
 def test_a_tampered_model_is_refused_and_nothing_in_it_runs(
-    attack: Callable[[Target], None], target: Target
+    attack: Callable[[Target], None], target: Target, figure: Figure
 ) -> None:
     attack(target)
     words = f"{ATTACKS[attack]}|is not the one that was registered" if target.registered else ATTACKS[attack]
     with pytest.raises(NorenError, match=words):
         target.load()
     assert not target.canary.exists()
+    figure(7, "tampered, refused, nothing ran")
 
 
 def test_files_changed_together_with_their_manifest_are_refused_by_what_the_registry_knows(
