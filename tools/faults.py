@@ -35,6 +35,8 @@ FAULTS = {
     15: ("endless and withheld bodies", "no more than the limit is held"),
     16: ("slow sockets", "closed at the time limits; good requests within a second"),
     17: ("too many connections", "429 instead of a hang; it recovers"),
+    18: ("deep, wide and broken JSON", "a 4xx, and it serves on"),
+    19: ("a model answers what is no number", "never invalid JSON; the model's error"),
     20: ("kill -9 in the middle of a tag", "no half version, leftovers are swept"),
     21: ("the disk is full in a tag", "a clean error, nothing lost, it goes on with room"),
     22: ("the prediction log's disk is full", "predictions go on, rows are dropped and counted"),
