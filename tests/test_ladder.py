@@ -23,6 +23,7 @@ from noren_bento.settings import Settings, load_settings
 from noren_bento.targets.temporary import serving
 from tests.imports import REPOSITORY
 from tests.noren_bento.builds import build
+from tests.stores import lay_store
 
 TOOLS = REPOSITORY / "tools"
 
@@ -64,7 +65,7 @@ HTTP = (
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return load_settings({"home": str(tmp_path_factory.mktemp("ladder"))}, environ={})
+    return load_settings({"home": lay_store(tmp_path_factory.mktemp("ladder"))}, environ={})
 
 
 @pytest.mark.soak

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from noren_bento.settings import Settings, load_settings
+from tests.stores import lay_store
 
 Figure = Callable[[int, str], None]
 
@@ -28,5 +29,7 @@ def figure(record_property: Callable[[str, object], None]) -> Figure:
 def build_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     home = tmp_path_factory.mktemp("home")
     return load_settings(
-        {"home": str(home), "environments": os.environ["NOREN_ENVIRONMENTS"]}, environ={}, folder=Path("/")
+        {"home": lay_store(home), "environments": os.environ["NOREN_ENVIRONMENTS"]},
+        environ={},
+        folder=Path("/"),
     )

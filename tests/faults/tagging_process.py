@@ -1,39 +1,53 @@
-"""A process that tags some models of its own under one name, and one that all its fellows tag too.
+"""Processes that tag at the same moment: each some models of its own under one name, and one that all of them tag.
 
-Arguments: NOREN_HOME, the tracking URI or `-`, its number, how many models, and a file at whose appearance it begins.
-It prints one JSON line a tag.
+Arguments: the tracking URI or `-`, how many models each tags, and the NOREN_HOME of each. When all are there it prints
+`ready`, and they begin when its standard input ends; each prints one JSON line a tag. They are copies of one process
+that has imported everything and opened nothing: what they do at once is to open a store and to tag.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
-import time
 from pathlib import Path
 
+import mlflow
 import numpy as np
+import skops.io
 from sklearn.linear_model import Ridge
 
 from noren_bento.tagging.tag import tag_model
 from tests.faults.registries import settings_of
 
+assert mlflow
+assert skops.io  # imported before the copies are made: it is the tags that are to meet, not the imports
 X = np.arange(40.0).reshape(-1, 1)
 DATA = (X, X.ravel())
 
 
-def main(home: str, uri: str, *, number: int, tags: int, go: Path) -> None:
+def tag(home: str, uri: str, *, number: int, tags: int) -> None:
+    """Tag, as one of the copies."""
     settings = settings_of(Path(home), None if uri == "-" else uri)
-    print("ready", flush=True)
-    deadline = time.monotonic() + 120
-    while not go.exists():
-        if time.monotonic() > deadline:
-            sys.exit("nobody said go")
-        time.sleep(0.001)
     for name, alpha in [*(("churn", number * tags + one + 1) for one in range(tags)), ("same", 7)]:
         model = Ridge(alpha=float(alpha)).fit(*DATA)
         version = tag_model(model, name, train=DATA, test=DATA, settings=settings)
-        print(json.dumps([str(version), version.digest, alpha]), flush=True)
+        # One write a line, which no other copy can come between.
+        os.write(1, (json.dumps([str(version), version.digest, alpha]) + "\n").encode())
+
+
+def main(uri: str, tags: int, homes: list[str]) -> int:
+    """Make the copies, let them begin together, and return how many failed."""
+    copies = []
+    for number, home in enumerate(homes):
+        copies.append(os.fork())
+        if copies[-1] == 0:
+            sys.stdin.read()  # all of them see its end at the same moment
+            tag(home, uri, number=number, tags=tags)
+            os._exit(0)
+    print("ready", flush=True)
+    return sum(os.waitpid(copy, 0)[1] != 0 for copy in copies)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], number=int(sys.argv[3]), tags=int(sys.argv[4]), go=Path(sys.argv[5]))
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), sys.argv[3:]))

@@ -20,6 +20,7 @@ from noren_bento.settings import Settings, load_settings
 from noren_bento.targets.temporary import serving
 from tests.faults.conftest import Figure
 from tests.noren_bento.builds import build, numbers, people
+from tests.stores import lay_store
 
 pytestmark = pytest.mark.slow
 CONFIGURATION = """
@@ -33,7 +34,9 @@ negative_data_rejection.expected-statuses = ["400", "413", "415", "422"]
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     home = tmp_path_factory.mktemp("home")
     return load_settings(
-        {"home": str(home), "environments": os.environ["NOREN_ENVIRONMENTS"]}, environ={}, folder=Path("/")
+        {"home": lay_store(home), "environments": os.environ["NOREN_ENVIRONMENTS"]},
+        environ={},
+        folder=Path("/"),
     )
 
 

@@ -23,6 +23,7 @@ from tests.faults.conftest import Figure
 from tests.faults.logged_service import ROW, Clients, Service, logged_ids, logging_service
 from tests.noren_bento.builds import build, numbers
 from tests.noren_bento.targets.waiting import until
+from tests.stores import lay_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -34,7 +35,9 @@ SLACK_SECONDS = 1.0
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     home = tmp_path_factory.mktemp("home")
-    return load_settings({"home": home, "environments": os.environ["NOREN_ENVIRONMENTS"]}, environ={})
+    return load_settings(
+        {"home": lay_store(home), "environments": os.environ["NOREN_ENVIRONMENTS"]}, environ={}
+    )
 
 
 @pytest.fixture(scope="module")

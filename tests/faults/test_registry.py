@@ -24,27 +24,19 @@ PROCESSES, TAGS = 8, 25
 ROOT = Path(__file__).parents[2]
 
 
-def start(home: Path, uri: str | None, *, number: int, tags: int, go: Path) -> subprocess.Popen[str]:
-    arguments = [str(home), uri or "-", str(number), str(tags), str(go)]
-    command = [sys.executable, "-m", "tests.faults.tagging_process", *arguments]
+def tag_at_once(homes: list[Path], uri: str | None, *, tags: int) -> list[tuple[str, str, int]]:
+    """Let one process a home begin at the same moment; return what all of them tagged: version, digest, strength."""
+    command = [sys.executable, "-m", "tests.faults.tagging_process", uri or "-", str(tags), *map(str, homes)]
     one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     environment = {**os.environ, **one_thread}
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment)
-
-
-def tag_at_once(homes: list[Path], uri: str | None, *, tags: int, go: Path) -> list[tuple[str, str, int]]:
-    """Let one process a home begin at the same moment; return what all of them tagged: version, digest, strength."""
-    processes = [start(home, uri, number=number, tags=tags, go=go) for number, home in enumerate(homes)]
-    for process in processes:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-    go.touch()
-    tagged = []
-    for process in processes:
         out, _ = process.communicate(timeout=800)
-        assert process.returncode == 0
-        tagged += [tuple(json.loads(line)) for line in out.splitlines()]
-    return tagged
+    assert process.returncode == 0
+    return [tuple(json.loads(line)) for line in out.splitlines()]
 
 
 def assert_whole(settings: Settings, tagged: list[tuple[str, str, int]], *, count: int) -> None:
@@ -87,7 +79,7 @@ def tag_into_a_fresh_store(kind: str, folder: Path, *, processes: int = PROCESSE
     folder.mkdir(exist_ok=True)
     with registry(kind, folder) as uri:
         homes = [folder / (f"home{number}" if uri else "home") for number in range(processes)]
-        tagged = tag_at_once(homes, uri, tags=tags, go=folder / "go")
+        tagged = tag_at_once(homes, uri, tags=tags)
         assert_whole(settings_of(homes[0], uri), tagged, count=processes * tags)
         for home in homes:
             assert list((home / "staging").iterdir()) == []

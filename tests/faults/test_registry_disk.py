@@ -86,7 +86,7 @@ def test_a_full_disk_is_a_clean_error_and_goes_on_when_there_is_space_again(smal
     tag(settings, 2)
     cost = before - shutil.disk_usage(small_disk).free
     strengths, refusals = [1.0, 2.0], []
-    for leaving in np.linspace(0, cost, 8).astype(int).tolist():
+    for leaving in np.linspace(0, cost, 5).astype(int).tolist():
         filler = fill(small_disk, leaving)
         strength = 3.0 + leaving
         try:
@@ -98,7 +98,7 @@ def test_a_full_disk_is_a_clean_error_and_goes_on_when_there_is_space_again(smal
         strengths.append(strength + 0.5)
         tag(settings, strength + 0.5)
         assert_intact(settings, strengths)
-    assert len(refusals) >= 4
+    assert len(refusals) >= 2
     assert all("cannot be written" in text and "Free some space" in text for text in refusals), refusals
 
 

@@ -101,8 +101,8 @@ def kill_tags(killed: Killed, settings: Settings, most: int) -> int:
     return points
 
 
-def test_a_kill_before_any_of_six_writes_leaves_no_half_version(killed: Killed, tmp_path: Path) -> None:
-    assert kill_tags(killed, settings_of(tmp_path / "home"), 6) >= 20
+def test_a_kill_before_any_of_four_writes_leaves_no_half_version(killed: Killed, tmp_path: Path) -> None:
+    assert kill_tags(killed, settings_of(tmp_path / "home"), 4) >= 20
 
 
 @pytest.mark.soak

@@ -36,6 +36,7 @@ from noren_bento.tagging.version_files import VersionFiles
 from tests.faults.conftest import Figure
 from tests.noren_bento.serving.folders import write_folder
 from tests.noren_bento.tagging.skops_files import listed, mapping, node, ridge_holding, text, tuple_of
+from tests.stores import lay_store
 
 OWN = "noren_tampered_steps"
 SOURCE = (
@@ -227,7 +228,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     X = pd.DataFrame({"a": np.arange(40.0)})
     y = (X["a"] > 17).to_numpy().astype(int)
     model = __import__(OWN).Carried().fit(X, y)
-    settings = load_settings({"home": str(root / "home")}, environ={}, folder=Path("/"))
+    settings = load_settings({"home": lay_store(root / "home")}, environ={}, folder=Path("/"))
     given: Any = {"train": (X, y), "test": (X, y), "with_modules": [root / f"{OWN}.py"]}
     version = tag_model(model, "tampered", settings=settings, **given)
     files = ModelStore(settings).files(version)

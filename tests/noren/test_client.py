@@ -25,6 +25,7 @@ from noren_bento.errors import NorenError, UnreachableError
 from noren_bento.settings import Settings, load_settings
 from noren_bento.targets.temporary import serving
 from tests.noren_bento.builds import build, numbers, people
+from tests.stores import lay_store
 
 
 @contextmanager
@@ -110,7 +111,7 @@ def test_a_name_that_is_not_allowed_is_refused() -> None:
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     home = tmp_path_factory.mktemp("home")
-    return load_settings({"home": str(home)}, folder=Path("/"))
+    return load_settings({"home": lay_store(home)}, folder=Path("/"))
 
 
 @pytest.mark.slow

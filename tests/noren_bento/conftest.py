@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from noren_bento.settings import Settings, load_settings
+from tests.stores import lay_store
 
 
 @pytest.fixture(scope="session")
@@ -13,7 +14,7 @@ def build_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """One home for all builds; environments are kept between runs."""
     home = tmp_path_factory.mktemp("builds")
     return load_settings(
-        {"home": str(home), "environments": os.environ["NOREN_ENVIRONMENTS"], "workers": 1},
+        {"home": lay_store(home), "environments": os.environ["NOREN_ENVIRONMENTS"], "workers": 1},
         environ={},
         folder=Path("/"),
     )

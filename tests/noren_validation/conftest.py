@@ -20,6 +20,7 @@ from noren_bento.settings import Settings, load_settings
 from noren_bento.stores.models import ModelStore
 from noren_bento.tagging.tag import tag_model
 from noren_bento.tagging.version_files import VersionFiles
+from tests.stores import lay_store
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,9 @@ class Built:
 
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """One store for all tests, since a fresh one takes seconds; each model has a name of its own."""
+    """One store for all tests; each model has a name of its own."""
     return load_settings(
-        {"home": str(tmp_path_factory.mktemp("home")), "workers": 1}, environ={}, folder=Path("/")
+        {"home": lay_store(tmp_path_factory.mktemp("home")), "workers": 1}, environ={}, folder=Path("/")
     )
 
 

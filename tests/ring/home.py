@@ -27,6 +27,7 @@ from noren_bento.settings import Settings, load_settings
 from noren_bento.targets.ports import free_port
 from noren_bento.targets.supervisor import marked_processes
 from notebooks.clinic import Clinic
+from tests.stores import lay_store
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -41,7 +42,9 @@ def running_home(folder: Path, **arguments: object) -> Iterator[Settings]:
 
     One worker a version, unless asked: each takes two seconds of CPU to start.
     """
-    settings = load_settings({"home": folder / "home", "port": free_port(), "workers": 1, **arguments})
+    settings = load_settings(
+        {"home": lay_store(folder / "home"), "port": free_port(), "workers": 1, **arguments}
+    )
     bring_up(settings)
     try:
         yield settings

@@ -7,14 +7,15 @@ import pandas as pd
 import pytest
 
 from noren_bento.settings import Settings, load_settings
+from tests.stores import lay_store
 
 DATA = Path(__file__).parents[3] / ".." / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """One store for all tests, since a fresh one takes seconds; each test has model names of its own."""
-    return load_settings({"home": str(tmp_path_factory.mktemp("home"))}, environ={}, folder=Path("/"))
+    """One store for all tests; each test has model names of its own."""
+    return load_settings({"home": lay_store(tmp_path_factory.mktemp("home"))}, environ={}, folder=Path("/"))
 
 
 @pytest.fixture(scope="session")
