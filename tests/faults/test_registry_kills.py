@@ -17,6 +17,7 @@ from noren_bento.stores import attempts, opening
 from noren_bento.stores.attempts import local_path
 from noren_bento.stores.models import ModelStore
 from noren_bento.tagging.tag import tag_model
+from tests.faults.conftest import Figure
 from tests.faults.registries import mlflow_server, settings_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -101,14 +102,20 @@ def kill_tags(killed: Killed, settings: Settings, most: int) -> int:
     return points
 
 
-def test_a_kill_before_any_of_four_writes_leaves_no_half_version(killed: Killed, tmp_path: Path) -> None:
-    assert kill_tags(killed, settings_of(tmp_path / "home"), 4) >= 20
+def test_a_kill_before_any_of_four_writes_leaves_no_half_version(
+    killed: Killed, tmp_path: Path, figure: Figure
+) -> None:
+    points = kill_tags(killed, settings_of(tmp_path / "home"), 4)
+    assert points >= 20
+    figure(20, f"killed before 4 of the {points} writes of a tag: 0 half versions, nothing left behind")
 
 
 @pytest.mark.soak
-def test_a_kill_before_every_write_leaves_no_half_version(killed: Killed, tmp_path: Path) -> None:
+def test_a_kill_before_every_write_leaves_no_half_version(
+    killed: Killed, tmp_path: Path, figure: Figure
+) -> None:
     points = kill_tags(killed, settings_of(tmp_path / "home"), sys.maxsize)
-    print(f"{points} kills, no half version")
+    figure(20, f"killed before each of the {points} writes of a tag: 0 half versions, nothing left behind")
 
 
 def kill_first_tags(killed: Killed, folder: Path, most: int) -> int:

@@ -16,6 +16,7 @@ from noren_bento.settings import Settings
 from noren_bento.stores import attempts, opening
 from noren_bento.stores.models import ModelStore
 from noren_bento.tagging.tag import tag_model
+from tests.faults.conftest import Figure
 from tests.faults.failing_proxy import FailingProxy, Mode, failing_proxy
 from tests.faults.registries import mlflow_server, settings_of
 
@@ -77,9 +78,11 @@ def fail_at(store: Store, k: int, mode: Mode) -> float:
 
 @pytest.mark.parametrize("mode", ["hang", "503", "reset"])
 def test_a_server_that_fails_in_the_middle_of_a_tag_is_said_within_ten_seconds(
-    store: Store, mode: Mode
+    store: Store, mode: Mode, figure: Figure
 ) -> None:
-    assert fail_at(store, store.requests_of_a_tag // 2, mode) < 10
+    seconds = fail_at(store, store.requests_of_a_tag // 2, mode)
+    assert seconds < 10
+    figure(12, f"{mode} in the middle of a tag: said after {seconds:.1f} s")
 
 
 def test_a_server_that_hangs_from_the_first_request_on_is_said_within_ten_seconds(store: Store) -> None:
@@ -90,10 +93,12 @@ def test_a_server_that_hangs_from_the_first_request_on_is_said_within_ten_second
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("mode", ["hang", "503", "reset"])
 def test_a_server_that_fails_at_any_request_of_a_tag_is_said_within_ten_seconds(
-    store: Store, mode: Mode
+    store: Store, mode: Mode, figure: Figure
 ) -> None:
     seconds = [fail_at(store, k, mode) for k in range(1, store.requests_of_a_tag + 1)]
-    print(
-        f"{mode}: {len(seconds)} places, {np.median(seconds):.1f} s at the median, {max(seconds):.1f} s at most"
-    )
     assert max(seconds) < 10
+    middle, most = np.median(seconds), max(seconds)
+    figure(
+        12,
+        f"{mode} at {len(seconds)} places of a tag: said after {middle:.1f} s at the median, {most:.1f} s at most",
+    )
