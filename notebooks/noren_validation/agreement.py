@@ -21,9 +21,16 @@ def agreeing_rows(expected: Answers, given: Answers) -> NDArray[np.bool_]:
     >>> labels, scores = np.array([0, 1]), np.array([-0.5, 0.5])
     >>> agreeing_rows(Answers(labels, scores=scores), Answers(labels, scores=scores + [0, 0.1])).tolist()
     [True, False]
+    >>> agreeing_rows(Answers(labels, scores=scores), Answers(labels)).tolist()
+    [False, False]
     """
     left, right = expected.predictions, given.predictions
     agree = _close_rows(left, right) if left.dtype.kind == "f" else _equal_rows(left, right)
+    if (expected.probabilities is None, expected.scores is None) != (
+        given.probabilities is None,
+        given.scores is None,
+    ):
+        return np.zeros(len(left), dtype=np.bool_)  # one of the two leaves out what the other says
     if expected.probabilities is not None and given.probabilities is not None:
         agree &= (np.abs(expected.probabilities - given.probabilities) <= TOLERANCE).all(axis=1)
     if expected.scores is not None and given.scores is not None:

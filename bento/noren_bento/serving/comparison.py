@@ -30,7 +30,7 @@ def compare(expected: Answers, given: Answers, *, scale: float = 0.0) -> str | N
     if not np.array_equal(finite, finite_rows(given)):
         return "values that are not finite differ"
     left, right = expected.predictions[finite], given.predictions[finite]
-    if left.dtype.kind == "f":
+    if _are_values(expected):
         if difference := _compare_values("values", left, right, scale):
             return difference
     elif flips := int(np.sum(left != right)):
@@ -41,6 +41,12 @@ def compare(expected: Answers, given: Answers, *, scale: float = 0.0) -> str | N
         return None
     worst = _worst(expected.probabilities[finite], given.probabilities[finite])
     return None if worst <= PROBABILITY_TOLERANCE else f"probabilities differ by up to {worst:.2g}"
+
+
+def _are_values(answers: Answers) -> bool:
+    """Whether predictions are values; labels may be floats, too, and have scores or probabilities beside them."""
+    labels = answers.scores is not None or answers.probabilities is not None
+    return answers.predictions.dtype.kind == "f" and not labels
 
 
 def _compare_values(
@@ -99,7 +105,7 @@ def largest_difference(expected: Answers, given: Answers, *, scale: float = 0.0)
     """The largest difference of a probability, or of a value or score relative to its size; of answers of one shape."""
     finite = finite_rows(expected) & finite_rows(given)
     worst = 0.0
-    if expected.predictions.dtype.kind == "f":
+    if _are_values(expected):
         relative = _relative(expected.predictions[finite], given.predictions[finite], scale)
         worst = float(relative.max(initial=0.0))
     for what, one, other in _certainties(expected, given):
@@ -133,6 +139,6 @@ def _worst(left: NDArray[np.float64], right: NDArray[np.float64]) -> float:
 def typical_size(answers: Answers) -> float:
     """Median magnitude of the values or scores; 0 for labels."""
     values = answers.predictions if answers.scores is None else answers.scores
-    if values.dtype.kind != "f" or not values.size:
+    if not (_are_values(answers) or answers.scores is not None) or not values.size:
         return 0.0
     return float(np.median(np.abs(values[finite_rows(answers)]))) if finite_rows(answers).any() else 0.0

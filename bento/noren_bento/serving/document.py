@@ -39,6 +39,7 @@ def write_document(
                     "Predict rows",
                     {JSON: _rows_body(examples), **arrow},
                     {JSON: {"schema": _ref("Answer")}, **arrow},
+                    also=PREDICTING,
                 )
             },
             "/invocations": {
@@ -47,6 +48,7 @@ def write_document(
                     "Predict rows in one of MLflow's formats",
                     {JSON: _mlflow_body(examples, signature)},
                     {JSON: {"schema": _ref("MlflowAnswer")}},
+                    also=PREDICTING,
                 )
             },
             "/feedback": {
@@ -101,9 +103,12 @@ REASONS = {
     "422": "The body does not fit; the error names column and row",
     "429": "Too many requests are waiting",
     "500": "The model raised, or answered what is no prediction",
-    "503": "The labels cannot be written now",
+    "503": "The labels cannot be written now; in a canary, this request waited too long to be begun",
+    "504": "The prediction took too long",
+    "507": "The prediction was stopped, since its worker came to a limit",
 }
 COMMON = ("401", "403", "405", "421")
+PREDICTING = ("503", "504", "507")
 WITH_BODY = ("400", "408", "413", "415", "422", "429", "500")
 
 

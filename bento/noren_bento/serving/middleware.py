@@ -47,6 +47,8 @@ WAITED_SHARE = 0.4
 would hardly be enough, and those behind it would be late, too."""
 EXPECTED_MS = b"x-envoy-expected-rq-timeout-ms"
 """How long Envoy waits for this try."""
+COMPARED = b"x-noren-compared"
+"""In a canary Envoy says so: what is not begun in time is then this version's failure, and the champion's to answer."""
 JSON_TYPES = (b"application/json", b"application/json;charset=utf-8")
 OR_ARROW = f" or {ARROW_TYPE.decode()}"
 PAGES = ("/docs.json", "/metrics", "/version")
@@ -151,7 +153,8 @@ class PredictMiddleware:
             columns, answers, error = asked, given, ""
             await send_reply(send, 200, content, reply_headers(formats[1].content_type, request_id, worker))
         except Refusal as refusal:
-            error = client_error(refusal.status)
+            if refusal.status < 500:
+                error = client_error(refusal.status)
             await send_refusal(send, refusal, request_id, worker)
         except TimeoutError:
             late = f"{worker.version} did not answer within {self._deadline.seconds:.0f} s"
@@ -184,20 +187,31 @@ class PredictMiddleware:
         if self._waiting >= MAX_WAITING:
             raise too_many()
         loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = loop.create_future()
 
         def fail(stopped: Stopped) -> None:
-            if answer.done():
+            if ended.done():
                 stopped.told.set()
             else:
-                answer.set_exception(stopped)
+                ended.set_exception(stopped)
 
-        latest = time.monotonic() + WAITED_SHARE * self._seconds_of(headers)
-        call = Call(latest, stop=lambda stopped: loop.call_soon_threadsafe(fail, stopped))
+        def end(_: object) -> None:
+            if not ended.done():
+                ended.set_result(None)
+
+        call = Call(
+            time.monotonic() + WAITED_SHARE * self._seconds_of(headers),
+            late=too_many(status=503 if COMPARED in headers else 429),
+            stop=lambda stopped: loop.call_soon_threadsafe(fail, stopped),
+        )
+        answer = loop.run_in_executor(worker.threads, worker.answer, formats, body, request_id, call)
         self._waiting += 1
         try:
-            answer = loop.run_in_executor(worker.threads, worker.answer, formats, body, request_id, call)
-            return await self._deadline.hold(answer)
+            answer.add_done_callback(end)
+            await self._deadline.hold(ended)
+            return answer.result()
         finally:
+            answer.cancel()  # what was not begun is not begun any more; what has ended stays as it is
             self._waiting -= 1
 
     def _seconds_of(self, headers: Headers) -> float:

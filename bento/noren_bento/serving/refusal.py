@@ -46,9 +46,9 @@ class Refusal(NorenError):  # noqa: N818 -- not an error of ours, but an answer
         return {"error": self.error, **{name: value for name, value in named.items() if value is not None}}
 
 
-def too_many() -> Refusal:
+def too_many(*, status: int = 429) -> Refusal:
     """Say that a worker has more to do than it can do in time."""
-    return Refusal("Too many requests are waiting; try again in a moment.", status=429)
+    return Refusal("Too many requests are waiting; try again in a moment.", status=status)
 
 
 def explain_rows(

@@ -112,9 +112,11 @@ def _watch(worker: Worker, ending: threading.Event, parent: int, limits: Limits)
         if trouble := _find_stuck(worker, now, limits) or _find_hungry(limits):
             logger.error("%s; this worker is replaced", trouble)
             # Not closed: the prediction goes on meanwhile, and takes gigabytes a second. The log loses one window.
-            worker.stop_longest("was stopped, since its worker came to a limit,", seconds=TOLD_SECONDS)
-            _flush(worker)
-            os._exit(1)
+            try:
+                worker.stop_longest("was stopped, since its worker came to a limit,", seconds=TOLD_SECONDS)
+                _flush(worker)
+            finally:
+                os._exit(1)  # whatever goes wrong: memory may be out
     else:
         # The service is closing: a prediction that still runs would keep the process from ending.
         time.sleep(GRACE_SECONDS)

@@ -26,7 +26,7 @@ from noren_bento.serving.log.writer import PredictionLog
 from noren_bento.serving.manifest import Manifest
 from noren_bento.serving.metrics import render_metrics
 from noren_bento.serving.predictor import Predictor, load_predictor, read_replay
-from noren_bento.serving.refusal import too_many
+from noren_bento.serving.refusal import Refusal
 from noren_bento.serving.schema import Schema
 from noren_bento.serving.tally import DROPPED, LOGGED, Tally
 
@@ -41,6 +41,8 @@ class Call:
 
     latest: float
     """It is not begun later than this (monotonic)."""
+    late: Refusal
+    """What it is answered then."""
     stop: Callable[[Stopped], object]
     """Tell that it will not end; from any thread."""
 
@@ -104,7 +106,7 @@ class Worker:
         """
         me, now = threading.get_ident(), time.monotonic()
         if call is not None and now > call.latest:
-            raise too_many()
+            raise call.late
         self.running[me] = (now, call)
         try:
             columns = formats[0].decode(body)

@@ -39,6 +39,17 @@ def test_scores_are_compared_relative_to_their_size() -> None:
     assert compare(left, Answers(labels)) == "scores have another shape"
 
 
+def test_labels_that_are_floats_must_be_equal_whatever_the_size_of_their_scores() -> None:
+    scores = np.array([-2e6, 2e6])
+    left, right = Answers(np.array([0.0, 1.0]), scores=scores), Answers(np.array([1.0, 1.0]), scores=scores)
+    assert compare(left, right, scale=2e6) == "1 of 2 labels differ"
+    shares = np.array([[0.9, 0.1], [0.2, 0.8]])
+    assert (
+        compare(Answers(left.predictions, shares), Answers(right.predictions, shares))
+        == "1 of 2 labels differ"
+    )
+
+
 def test_a_value_that_is_not_finite_must_be_so_in_both() -> None:
     assert compare(Answers(np.array([np.nan, 1.0])), Answers(np.array([0.0, 1.0])))
     assert compare(Answers(np.array([np.nan, 1.0])), Answers(np.array([np.nan, 1.0]))) is None

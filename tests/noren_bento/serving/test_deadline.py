@@ -11,26 +11,24 @@ from noren_bento.serving.deadline import Deadline
 SECONDS = 0.02
 
 
-async def held(deadline: Deadline, cancels: Callable[[asyncio.Task[None]], object]) -> asyncio.Task[None]:
-    """A task that has ended: `cancels` was asked in the very turn in which its time was over."""
-    ended = asyncio.Event()
+class Watched(Deadline):
+    """Says of each task whose time is over, in that very turn of the loop."""
 
-    async def wait() -> None:
-        await deadline.hold(asyncio.sleep(30))
+    def __init__(self, over: Callable[[asyncio.Task[None]], object]) -> None:
+        super().__init__(SECONDS)
+        self._told = over
 
-    task = asyncio.create_task(wait())
-    task.add_done_callback(lambda _: ended.set())
-    await asyncio.sleep(0)
-    look = deadline._look
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        before = set(self._over)
+        super()._look(loop)
+        for task in self._over - before:
+            self._told(task)
 
-    def look_and_cancel(loop: asyncio.AbstractEventLoop) -> None:
-        look(loop)
-        if task.cancelling():
-            cancels(task)
 
-    deadline._look = look_and_cancel  # type: ignore[method-assign]
-    # The first look was scheduled before it could be replaced; each look schedules the next.
-    await ended.wait()
+async def held(over: Callable[[asyncio.Task[None]], object]) -> asyncio.Task[None]:
+    """A task that has ended because its time was over."""
+    task = asyncio.create_task(Watched(over).hold(asyncio.sleep(30)))
+    await asyncio.wait([task])
     return task
 
 
@@ -49,7 +47,7 @@ def test_what_takes_too_long_is_a_timeout_and_leaves_the_task_uncancelled() -> N
 
 def test_a_cancellation_in_the_turn_of_the_deadline_is_a_cancellation() -> None:
     async def run() -> None:
-        task = await held(Deadline(SECONDS), lambda task: task.cancel())
+        task = await held(lambda task: task.cancel())
         assert task.cancelled()
 
     asyncio.run(run())
@@ -57,7 +55,7 @@ def test_a_cancellation_in_the_turn_of_the_deadline_is_a_cancellation() -> None:
 
 def test_the_deadline_alone_is_a_timeout() -> None:
     async def run() -> None:
-        task = await held(Deadline(SECONDS), lambda _: None)
+        task = await held(lambda _: None)
         assert isinstance(task.exception(), TimeoutError)
 
     asyncio.run(run())

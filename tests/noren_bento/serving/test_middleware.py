@@ -189,9 +189,11 @@ def test_everything_else_goes_on_to_bentoml(worker: Worker) -> None:
     assert ask(None, "POST", "/predict", json={"rows": [ROW]}).status_code == BEYOND
 
 
+@pytest.mark.parametrize(("compared", "status"), [(False, 429), (True, 503)])
 def test_a_request_that_has_waited_too_long_for_a_thread_is_not_begun(
-    worker: Worker, monkeypatch: Any
+    compared: bool, status: int, worker: Worker, monkeypatch: Any, tmp_path: Path
 ) -> None:
+    """In a canary it is the version's failure, which Envoy has the champion answer, as it would be a late answer."""
     begun: list[Any] = []
     monkeypatch.setattr(worker.predictor, "predict", begun.append)
     worker.quick = False
@@ -199,11 +201,13 @@ def test_a_request_that_has_waited_too_long_for_a_thread_is_not_begun(
     threads = [worker.threads.submit(free.wait, 20) for _ in range(THREADS)]
     threading.Timer(0.3, free.set).start()
     # Envoy waits for 100 ms, and no thread is free for 300.
-    headers = {"x-envoy-expected-rq-timeout-ms": "100"}
+    headers = {"x-envoy-expected-rq-timeout-ms": "100", **({"x-noren-compared": "1"} if compared else {})}
     response = ask(worker, "POST", "/predict", json={"rows": [ROW]}, headers=headers)
     assert all(thread.result() for thread in threads)
-    assert (response.status_code, begun) == (429, [])
+    assert (response.status_code, begun) == (status, [])
     assert response.headers["retry-after"] == "1"
+    counted = window(worker, tmp_path)
+    assert (counted.client_errors, counted.model_errors) == (int(not compared), int(compared))
 
 
 def test_the_caller_of_a_prediction_that_is_stopped_is_answered_with_507(

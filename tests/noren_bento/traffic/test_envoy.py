@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,8 @@ import pytest
 from noren_bento.release.route import Route
 from noren_bento.traffic.access_log import count
 from noren_bento.traffic.envoy import Envoy
+from noren_bento.traffic.envoy_config.clusters import Upstream
+from noren_bento.traffic.envoy_config.routes import route_configuration
 from tests.noren_bento.traffic.bench import Bench, wait_for
 
 pytestmark = pytest.mark.slow
@@ -196,6 +199,21 @@ def test_a_champion_alone_is_asked_once_where_it_does_not_end_in_time(bench: Ben
     bench.champion.paths.clear()
     assert bench.client.post("/m/predict", content=b"x").json()["error"] == "No answer came in time."
     assert bench.champion.paths == ["/predict"]
+
+
+def test_both_arms_of_a_canary_are_told_so_and_a_champion_alone_is_not() -> None:
+    upstreams = {name: Upstream(name, "127.0.0.1", 1) for name in ("m/1", "m/2")}
+
+    def told(route: Route) -> set[tuple[str, ...]]:
+        (host,) = route_configuration([route], upstreams)["virtual_hosts"]
+        predicting = [one for one in host["routes"] if one["match"].get("path") == "/m/predict"]
+        return {
+            tuple(one["header"]["key"] for one in arm.get("request_headers_to_add", ())) for arm in predicting
+        }
+
+    alone = Route("m", "m@1", 0, "m/1")
+    assert told(alone) == {()}
+    assert told(replace(alone, candidate="m/2", weight=10)) == {("x-noren-compared",)}
 
 
 def test_what_envoy_itself_answers_is_json_with_an_error(bench: Bench) -> None:

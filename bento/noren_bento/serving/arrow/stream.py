@@ -111,7 +111,11 @@ def _read_fields(metadata: bytes) -> tuple[Field, ...]:
         raise ValueError("its first message is no schema")
     if schema.number(0, I16):
         raise ValueError("its numbers are big-endian")
-    return tuple(read_field(table) for table in schema.tables(1))
+    fields = tuple(read_field(table) for table in schema.tables(1))
+    # Tables may share a name's bytes, so that a few of these would make many names.
+    if sum(len(field.name) for field in fields) > len(metadata):
+        raise ValueError("its columns share their names")
+    return fields
 
 
 _remember_fields = lru_cache(16)(_read_fields)

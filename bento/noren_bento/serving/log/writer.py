@@ -52,7 +52,8 @@ class PredictionLog:
         self, version: ModelVersion, settings: LogSettings, *, tell: Callable[[int, int], None]
     ) -> None:
         self._version = version
-        self._width = len(version.signature.columns) + len(version.signature.classes) + len(KEYS)
+        signature = version.signature
+        self._width = len(signature.columns) + len(signature.classes) + signature.scores + len(KEYS)
         self._table: Table | None = None
         self._settings = settings
         self._tell = tell

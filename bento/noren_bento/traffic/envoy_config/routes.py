@@ -17,6 +17,8 @@ BULK_BYTES = 32_768
 """Bodies from this size on are bulk: their time is in their rows, not in how well the version is."""
 BULK_SECONDS = 25.0
 """Deadline of a try with a bulk body; the service itself gives up at 30 s."""
+COMPARED = "x-noren-compared"
+"""Tells a service that it is in a canary: see serving/middleware.py."""
 BACK_OFF = {"base_interval": "0.001s", "max_interval": "0.002s"}
 TRIED_BY_THE_CHAMPION: Json = {
     "retry_on": "5xx,reset,connect-failure",
@@ -118,18 +120,30 @@ def _predict_routes(
             str(route.candidate),
             {**match, "runtime_fraction": share},
             {**action, "retry_policy": policy},
+            compared=True,
         )
     # Compared with a candidate it has the same time for a try. Alone it has all of it for one: what does not end in
     # time would hold a second worker as well, and what comes too fast would come twice.
     policy = {**TRIED_WHERE_IT_BROKE, **one_try}
-    yield _arm(route, "champion", str(route.champion), match, {**action, "retry_policy": policy})
+    yield _arm(
+        route,
+        "champion",
+        str(route.champion),
+        match,
+        {**action, "retry_policy": policy},
+        compared=bool(one_try),
+    )
 
 
-def _arm(route: Route, arm: str, version: str, match: Json, action: Json) -> Json:
+def _arm(route: Route, arm: str, version: str, match: Json, action: Json, *, compared: bool) -> Json:
+    overwrite = {"append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+    told = [{"header": {"key": COMPARED, "value": "1"}, **overwrite}]
     return {
         "match": match,
         "name": route.label,
         "route": {"cluster": cluster_name(route, arm), **action},
+        # On both arms alike, so that what waits too long is a failure of either.
+        **({"request_headers_to_add": told} if compared else {"request_headers_to_remove": [COMPARED]}),
         # Who was chosen; who answered is in the body, since a fallback is answered by the champion.
         "response_headers_to_add": [{"header": {"key": "x-noren-chosen", "value": version}}],
     }

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from noren_bento.release.version import Column, Signature
 from noren_bento.serving.arrow.columns import columns_of_stream
+from noren_bento.serving.arrow.flat import Table
 from noren_bento.serving.columns import MatrixColumns
 from noren_bento.serving.refusal import Refusal
 from noren_bento.serving.schema import Schema
@@ -253,3 +254,17 @@ def test_times_with_a_zone_are_read_as_utc() -> None:
     given = pa.table({"since": pa.array([datetime(2020, 1, 1, 12, tzinfo=UTC)], pa.timestamp("ms", "UTC"))})
     schema = Schema(Signature((COLUMNS[8],), "regression"))
     assert columns_of_stream(stream(given), schema)["since"][0] == np.datetime64("2020-01-01T12:00")
+
+
+def test_columns_that_share_the_bytes_of_a_long_name_are_refused_before_they_fill_memory() -> None:
+    body = bytearray(stream(pa.table({"x" * 5000: [1.0], "b": [2.0]})))
+    metadata = memoryview(body)[8 : 8 + int.from_bytes(body[4:8], "little")]
+    schema = Table.root(metadata).table(2)
+    assert schema is not None
+    start, length = schema.vector(1)
+    assert length == 2
+    first = start + int.from_bytes(metadata[start : start + 4], "little")
+    metadata[start + 4 : start + 8] = (first - start - 4).to_bytes(4, "little", signed=True)
+    with pytest.raises(Refusal, match="its columns share their names") as refused:
+        columns_of_stream(bytes(body), SCHEMA)
+    assert refused.value.status == 400
