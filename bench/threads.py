@@ -1,7 +1,6 @@
-"""Threads of an ONNX session: what a second session, for bulk, would gain and cost.
+"""Threads of an ONNX session: what those of a worker's second session, for bulk, gain and cost.
 
-A service has one session with one thread, and answers two bulk bodies of a worker at once. Beside it here a session of
-as many threads as there are cores answers the same rows, on a machine that has those cores to spare.
+A session of one thread and one of as many as there are cores answer the same rows, with nothing else to do.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """Real kernels through papermill: whatever a notebook does, it ends, is judged and leaves nothing behind."""
 
+import contextlib
 import os
 import signal
 import subprocess

@@ -1,10 +1,11 @@
-"""Graph: a compiled model in ONNX Runtime. One thread, no spinning: what single rows want."""
+"""Graph: a compiled model in ONNX Runtime. One thread, no spinning, for few rows; a second session for bulk."""
 
 # ruff: noqa: PLC0415 -- heavy libraries are imported where they are used
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,13 @@ from numpy.typing import NDArray
 
 from noren_bento.release.version import Signature
 from noren_bento.serving.answers import Answers
-from noren_bento.serving.columns import Columns, as_matrix
+from noren_bento.serving.columns import Columns, as_matrix, count_rows
 
 Feed = dict[str, NDArray[Any]]
+BULK_ROWS = 64
+"""From here on rows are shared out to threads, and each is computed as by one thread, to the last bit. Of fewer rows
+ONNX Runtime may share out a forest's trees instead, whose sums are then taken in another order."""
+MOST_THREADS = 4
 DTYPES: dict[str, type[np.generic]] = {
     "tensor(float)": np.float32,
     "tensor(double)": np.float64,
@@ -28,15 +33,9 @@ class Graph:
     """Answers rows with an ONNX graph: one matrix goes in, or one (rows, 1) tensor a column."""
 
     def __init__(self, model: Path | bytes, signature: Signature, *, missing_text: str = "") -> None:
-        import onnxruntime
-
-        onnxruntime.set_default_logger_severity(3)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        source = str(model) if isinstance(model, Path) else model
-        self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        self._session = self._bulk = _open_session(model, 1)
+        if (threads := bulk_threads(os.environ)) > 1:
+            self._bulk = _open_session(model, threads)
         self._signature = signature
         self._names = signature.names()
         self._missing_text = missing_text
@@ -62,7 +61,8 @@ class Graph:
 
     def predict(self, columns: Columns) -> Answers:
         """Answer the rows."""
-        given = self._session.run(self._outputs, self._feed(columns))
+        session = self._session if count_rows(columns) < BULK_ROWS else self._bulk
+        given = session.run(self._outputs, self._feed(columns))
         predictions = given[0]
         if predictions.ndim == 2 and predictions.shape[1] == 1:
             predictions = predictions[:, 0]
@@ -71,6 +71,28 @@ class Graph:
         if self._signature.scores:
             return Answers(predictions, scores=_read_scores(given[1], self._signature.scores))
         return Answers(predictions, given[1] if len(given) > 1 else None)
+
+
+def _open_session(model: Path | bytes, threads: int) -> Any:
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(3)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    source = str(model) if isinstance(model, Path) else model
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+def bulk_threads(environ: Mapping[str, str]) -> int:
+    """Threads of a body of many rows: the cores that this worker has for itself, MOST_THREADS at most.
+
+    >>> bulk_threads({"NOREN_WORKERS": "1000"})
+    1
+    """
+    workers = max(1, int(environ.get("NOREN_WORKERS", "2")))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(MOST_THREADS, cores // workers))
 
 
 def _read_scores(scores: NDArray[Any], width: int) -> NDArray[np.float64]:
