@@ -8,6 +8,9 @@ AS_ROOT := $(shell [ "$$(id -u)" != 0 ] || echo --allow-root)
 RUFF := $(PY) -m ruff
 PYTEST := $(PY) -m pytest -q
 
+# Some hundred processes are started here; where Python may keep no compiled modules, each compiles all that it imports.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo lab test check lint soak bench picture pins clean
 
@@ -23,7 +26,7 @@ lab: $(INSTALLED) ## Open the quickstart in JupyterLab
 # Two at once: much of what the slow tests do is to wait for processes. The tests of one file share theirs. Files come
 # in the order of tests/conftest.py, slow ones first: xdist's own begins with those that have many tests.
 test: lint ## Everything that CI runs
-	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder -m "not soak"
+	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m "not soak"
 
 check: lint ## The quick part of it, for while you work
 	$(PYTEST) -m "not slow and not soak"
