@@ -23,10 +23,11 @@ demo: $(INSTALLED) ## Run notebooks/quickstart.ipynb from end to end: three rele
 lab: $(INSTALLED) ## Open the quickstart in JupyterLab
 	$(PY) -m jupyterlab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/quickstart.ipynb $(AS_ROOT)
 
-# Four at once, on two cores: half of what the slow tests do is to wait for processes. The tests of one file share theirs. Files come
-# in the order of tests/conftest.py, slow ones first: xdist's own begins with those that have many tests.
+# Three at once on two cores: much of what the slow tests do is to wait for processes, and four stand in each other's
+# way. The tests of one file share theirs. Files come in the order of tests/conftest.py, slow ones first: xdist's own
+# begins with those that have many tests.
 test: lint ## Everything that CI runs
-	$(PYTEST) -n 4 --dist loadfile --no-loadscope-reorder -m "not soak"
+	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m "not soak"
 
 check: lint ## The quick part of it, for while you work
 	$(PYTEST) -m "not slow and not soak"
