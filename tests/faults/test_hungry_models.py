@@ -226,7 +226,9 @@ def test_behind_envoy_a_killed_worker_of_the_champion_loses_no_request(
                 # Both answer: killed is one that has requests.
                 wait_until(lambda: len(answering(url)) == 2, 60)
                 wait_until(lambda answered=answered: len(callers.statuses) > answered + 50, 30)
-                answering(url)[0].kill()
+                killed = answering(url)[0]
+                killed.kill()
+                killed.wait(10)  # or it would still be one of two, and the other the next to be killed
             answered = len(callers.statuses)
             wait_until(lambda: len(callers.statuses) > answered + 50, 30)
         assert callers.lost == 0, Counter(callers.statuses)

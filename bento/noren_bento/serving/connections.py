@@ -1,7 +1,7 @@
 """Connections: what a service does with those that send no request, or none that ends, or come in too great a number.
 
 uvicorn has a deadline for idle connections between requests only, and no limit on headers. A request's body has its
-deadline and its limit in `intake`.
+deadline and its limit in `intake`. Answers leave in one piece, where uvicorn sends head and body one after the other.
 """
 
 # ruff: noqa: PLC0415 -- heavy libraries are imported where they are used
@@ -43,6 +43,42 @@ def allow_files() -> int:
     return wanted if soft == resource.RLIM_INFINITY else soft
 
 
+class Whole:
+    """A transport that sends an answer's head together with its body.
+
+    A worker that is killed between the two leaves half an answer, which no proxy can try again; and each is a call of
+    the system on this side and another on the other. A head whose body takes longer is sent in the loop's next turn.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._head = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send what was kept and this; keep this where it is a head."""
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head + data)
+        elif data.startswith(b"HTTP/1.1 "):
+            self._head = data
+            self._loop.call_soon(self._send_head)
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Send what was kept, and end."""
+        self._send_head()
+        self._transport.close()
+
+    def _send_head(self) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
+
+
 def _make_protocol(most: int) -> type[asyncio.Protocol]:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -55,7 +91,7 @@ def _make_protocol(most: int) -> type[asyncio.Protocol]:
         header_bytes = 0
 
         def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
+            super().connection_made(Whole(transport, self.loop))  # type: ignore[arg-type]
             if len(self.connections) > most:
                 self._end(b"429 Too Many Requests", BUSY)
             else:

@@ -19,11 +19,12 @@ BULK_SECONDS = 25.0
 """Deadline of a try with a bulk body; the service itself gives up at 30 s."""
 COMPARED = "x-noren-compared"
 """Tells a service that it is in a canary: see serving/middleware.py."""
-BACK_OFF = {"base_interval": "0.001s", "max_interval": "0.002s"}
+HOP_SECONDS = 0.1
+"""Between the first try and the second, at most."""
 TRIED_BY_THE_CHAMPION: Json = {
     "retry_on": "5xx,reset,connect-failure",
     "num_retries": 1,
-    "retry_back_off": BACK_OFF,
+    "retry_back_off": {"base_interval": "0.001s", "max_interval": "0.002s"},
     "retry_priority": {
         "name": "envoy.retry_priorities.previous_priorities",
         "typed_config": {
@@ -35,11 +36,15 @@ TRIED_BY_THE_CHAMPION: Json = {
 """Whatever the candidate fails, the champion answers."""
 TRIED_WHERE_IT_BROKE: Json = {
     "retry_on": "reset,connect-failure",
-    "num_retries": 1,
-    "retry_back_off": BACK_OFF,
+    "num_retries": 2,
+    "retry_back_off": {"base_interval": f"{HOP_SECONDS}s", "max_interval": "0.5s"},
 }
 """Nobody stands behind the champion: another of its workers answers what one was killed with. What a worker has
-answered, with a 5xx too, the next would answer no better."""
+answered, with a 5xx too, the next would answer no better.
+
+The system closes a dead worker's connections one after the other, while Envoy still takes them for good: the next try
+waits until they are gone. Envoy draws the wait from nothing to the interval, and from three times as much after
+that, so one try alone would sometimes come too early."""
 
 
 def route_configuration(routes: Iterable[Route], upstreams: Mapping[str, Upstream]) -> Json:
@@ -107,8 +112,8 @@ def _predict_routes(
     if (reason := _why_not(route, upstreams)) is not None:
         yield {"match": match, "name": route.label, "direct_response": _error(503, reason)}
         return
-    # Two tries and the hop between them.
-    action: Json = {"prefix_rewrite": path, "timeout": f"{2 * deadline + 0.5:.3f}s"}
+    # Two whole tries and the hop between them: a third has time only where one was cut off early.
+    action: Json = {"prefix_rewrite": path, "timeout": f"{2 * deadline + HOP_SECONDS:.3f}s"}
     one_try: Json = {}
     if route.candidate in upstreams and route.weight:
         one_try = {"per_try_timeout": f"{deadline:.3f}s"}
