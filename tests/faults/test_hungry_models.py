@@ -111,10 +111,11 @@ def answering(url: str) -> list[psutil.Process]:
 
 
 class Callers:
-    """Good requests, one after the other from each of four clients, while a block runs."""
+    """Good requests, one after the other from each client, while a block runs."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, clients: int = 4) -> None:
         self.url = url
+        self.clients = clients
         self.statuses: list[int] = []
 
     @contextmanager
@@ -126,7 +127,7 @@ class Callers:
                 self.statuses.append(ask(self.url, ROW))
                 time.sleep(0.01)
 
-        threads = [threading.Thread(target=call) for _ in range(4)]
+        threads = [threading.Thread(target=call) for _ in range(self.clients)]
         for thread in threads:
             thread.start()
         try:
@@ -211,15 +212,15 @@ def test_behind_envoy_a_request_that_eats_memory_ends_one_worker_and_costs_no_ot
         figure(14, f"behind Envoy: one worker ended, 0 of {len(callers.statuses)} other requests lost")
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(("kills", "clients"), [(1, 4), pytest.param(20, 24, marks=pytest.mark.soak)])
 def test_behind_envoy_a_killed_worker_of_the_champion_loses_no_request(
-    kills: int, bento: Path, build_settings: Settings, tmp_path: Path, figure: Figure
+    kills: int, clients: int, bento: Path, build_settings: Settings, tmp_path: Path, figure: Figure
 ) -> None:
     with (
         serving(bento, settings=build_settings, workers=2) as url,
         behind_envoy(url, tmp_path, deadline_seconds=5.0) as address,
     ):
-        callers = Callers(address)
+        callers = Callers(address, clients)
         with callers.calling():
             for _ in range(kills):
                 answered = len(callers.statuses)

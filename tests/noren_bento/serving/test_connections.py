@@ -68,33 +68,57 @@ def test_all_else_is_the_transports() -> None:
     assert after(lambda it: it.write(it.get_extra_info("peername").encode())) == [b"peername"]
 
 
-def test_an_answer_in_parts_comes_in_parts() -> None:
-    """Through uvicorn itself: a stream's first part is not kept until its second."""
+def test_uvicorn_sends_an_answer_in_one_piece_and_does_not_keep_the_beginning_of_a_stream() -> None:
+    pieces: list[bytes] = []
+    go_on: asyncio.Event
 
     async def app(scope: Any, receive: Any, send: Callable[[Any], Awaitable[None]]) -> None:
-        if scope["type"] == "lifespan":
-            return
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-        await told.wait()
-        await send({"type": "http.response.body", "body": b"1", "more_body": True})
-        await send({"type": "http.response.body", "body": b"2"})
+        if scope["path"] == "/stream":
+            await go_on.wait()
+            await send({"type": "http.response.body", "body": b"{", "more_body": True})
+            await send({"type": "http.response.body", "body": b"}"})
+        else:
+            await send({"type": "http.response.body", "body": b"{}"})
 
-    async def ask() -> None:
-        nonlocal told
-        told = asyncio.Event()
-        config = uvicorn.Config(app, http=_make_protocol(10), lifespan="off", log_config=None)
-        server = uvicorn.Server(config)
+    class Recorded(asyncio.Transport):
+        def __init__(self, transport: asyncio.Transport) -> None:
+            self.transport = transport
+
+        def __getattribute__(self, name: str) -> Any:
+            if name in ("write", "transport"):
+                return super().__getattribute__(name)
+            return getattr(self.transport, name)
+
+        def write(self, data: Any) -> None:
+            pieces.append(data)
+            self.transport.write(data)
+
+    class Recording(_make_protocol(10)):  # type: ignore[misc]
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(Recorded(transport))
+
+    async def run() -> None:
+        nonlocal go_on
+        go_on = asyncio.Event()
+        server = uvicorn.Server(uvicorn.Config(app, http=Recording, lifespan="off", log_config=None))
         with socket.create_server(("127.0.0.1", 0)) as listening:
             serving = asyncio.create_task(server._serve([listening]))
             reader, writer = await asyncio.open_connection(*listening.getsockname())
-            writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
-            told.set()
-            assert head.startswith(b"HTTP/1.1 200 OK")
-            assert await asyncio.wait_for(reader.readexactly(2), 10) == b"12"
+            for path in ("/", "/stream"):
+                writer.write(b"GET %b HTTP/1.1\r\nhost: x\r\n\r\n" % path.encode())
+                head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+                assert head.startswith(b"HTTP/1.1 200 OK")
+                if path == "/stream":
+                    go_on.set()
+                assert await asyncio.wait_for(reader.readexactly(2), 10) == b"{}"
             writer.close()
             server.should_exit = True
             await serving
 
-    told: asyncio.Event
-    uvloop.run(ask())
+    uvloop.run(run())
+    whole, head, *parts = pieces
+    assert whole.startswith(b"HTTP/1.1 200 OK")
+    assert whole.endswith(b"\r\n\r\n{}")
+    assert head.endswith(b"\r\n\r\n")
+    assert parts == [b"{", b"}"]
